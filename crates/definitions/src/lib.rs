@@ -24,7 +24,7 @@ mod schema;
 mod template;
 
 pub use data::Data;
-pub use definition::{Catalog, ContentHash, Definition, DefinitionId, Function, Resolution};
+pub use definition::{Catalog, ContentHash, Definition, DefinitionId, Function, Resolution, same_error_type};
 pub use diagnostic::{Diagnostic, Diagnostics, Location, Severity};
 pub use duration::{Delay, DurationError, parse_iso8601};
 pub use events::{Correlation, EventFilter, Match};

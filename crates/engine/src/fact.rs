@@ -34,6 +34,9 @@ pub enum FactBody {
         semantics: u32,
         /// The input it was given.
         input: Data,
+        /// Random text that makes the run's secret markers unforgeable ([`crate::Secrets`]).
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        nonce: String,
         /// The content hashes of the workflows that it may run, by `namespace/name:version` as written in its definition.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         workflows: BTreeMap<String, String>,

@@ -77,6 +77,8 @@ pub enum Outcome {
 }
 
 /// Secrets are references until a call leaves the process: `$secrets.name` evaluates to a marker, which this replaces.
+///
+/// A marker contains the run's nonce, so that data which merely looks like one is left as it is.
 pub trait Secrets: Send + Sync + fmt::Debug {
     /// The value of a secret.
     ///
@@ -89,8 +91,8 @@ const MARKER_START: char = '\u{E000}';
 const MARKER_END: char = '\u{E001}';
 
 /// The text that stands for a secret in evaluated arguments.
-pub(crate) fn marker(name: &str) -> Data {
-    Data::from(format!("{MARKER_START}{name}{MARKER_END}"))
+pub(crate) fn marker(nonce: &str, name: &str) -> Data {
+    Data::from(format!("{MARKER_START}{nonce}:{name}{MARKER_END}"))
 }
 
 impl dyn Secrets + '_ {
@@ -98,18 +100,19 @@ impl dyn Secrets + '_ {
     ///
     /// # Errors
     /// An authorization error that names the secret which cannot be had.
-    pub fn fill_in(&self, arguments: &Data) -> Result<Data, Fault> {
+    pub fn fill_in(&self, nonce: &str, arguments: &Data) -> Result<Data, Fault> {
+        let start = format!("{MARKER_START}{nonce}:");
         let mut value = serde_json::Value::from(arguments);
-        self.fill_in_value(&mut value)?;
+        self.fill_in_value(&start, &mut value)?;
         Ok(value.into())
     }
 
-    fn fill_in_value(&self, value: &mut serde_json::Value) -> Result<(), Fault> {
+    fn fill_in_value(&self, start: &str, value: &mut serde_json::Value) -> Result<(), Fault> {
         use serde_json::Value;
         match value {
             Value::String(text) => {
                 let (mut filled, mut rest) = (String::new(), text.as_str());
-                while let Some((before, name, after)) = split_at_marker(rest) {
+                while let Some((before, name, after)) = split_at_marker(start, rest) {
                     filled.push_str(before);
                     filled.push_str(&self.resolve(name).map_err(|reason| {
                         Fault::new(crate::FaultKind::Authorization, format!("the secret `{name}`: {reason}"))
@@ -119,16 +122,16 @@ impl dyn Secrets + '_ {
                 *text = filled + rest;
                 Ok(())
             }
-            Value::Array(items) => items.iter_mut().try_for_each(|item| self.fill_in_value(item)),
-            Value::Object(entries) => entries.values_mut().try_for_each(|value| self.fill_in_value(value)),
+            Value::Array(items) => items.iter_mut().try_for_each(|item| self.fill_in_value(start, item)),
+            Value::Object(entries) => entries.values_mut().try_for_each(|value| self.fill_in_value(start, value)),
             Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
         }
     }
 }
 
 /// The text before the first marker, the name in it, and the text after it.
-fn split_at_marker(text: &str) -> Option<(&str, &str, &str)> {
-    let (before, rest) = text.split_once(MARKER_START)?;
+fn split_at_marker<'a>(start: &str, text: &'a str) -> Option<(&'a str, &'a str, &'a str)> {
+    let (before, rest) = text.split_once(start)?;
     let (name, after) = rest.split_once(MARKER_END)?;
     Some((before, name, after))
 }
@@ -148,13 +151,20 @@ mod tests {
 
     #[test]
     fn markers_become_secrets_wherever_they_stand() {
-        let marker = marker("token");
+        let marker = marker("n0nce", "token");
         let text = format!("Bearer {}", marker.as_str().unwrap());
         let arguments = Data::from_entries([("a", Data::array([Data::from(text)])), ("b", 1.into())]);
         let secrets: &dyn Secrets = &One;
-        assert_eq!(secrets.fill_in(&arguments).unwrap().to_string(), r#"{"a":["Bearer s3cr3t"],"b":1}"#);
-        let fault = secrets.fill_in(&super::marker("other")).unwrap_err();
+        assert_eq!(secrets.fill_in("n0nce", &arguments).unwrap().to_string(), r#"{"a":["Bearer s3cr3t"],"b":1}"#);
+        let fault = secrets.fill_in("n0nce", &super::marker("n0nce", "other")).unwrap_err();
         assert_eq!(fault.status, 403);
         assert!(fault.to_string().contains("`other`"));
+    }
+
+    #[test]
+    fn a_forged_marker_stays_text() {
+        let forged = marker("guess", "token");
+        let secrets: &dyn Secrets = &One;
+        assert_eq!(secrets.fill_in("n0nce", &forged).unwrap(), forged);
     }
 }

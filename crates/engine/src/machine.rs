@@ -1,8 +1,214 @@
-//! The machine.
-use crate::{Diverged, Effect, Fact, Pending, Run};
-pub(crate) fn apply(_run: &mut Run, _fact: &Fact) -> Result<Vec<Effect>, Diverged> {
-    Ok(Vec::new())
+//! The machine: how one fact moves a run.
+//!
+//! ```text
+//!   apply(fact) ─▶ facts.rs   finds the frame that the fact is about and puts the first move on the agenda
+//!                  burst      takes moves from the agenda until it is empty or the fuel is used up:
+//!                    Enter ─▶ enter.rs   `if`, input, then the task's kind: leaves at once, goes deeper, or waits
+//!                    Leave ─▶ leave.rs   output, export, flow; tells the frame above
+//!                    Raise ─▶ raise.rs   unwinds to the nearest `try` that catches; retries; else the run is faulted
+//!   pending()    ─▶ waits.rs   what the remaining leaves wait for
+//! ```
+//!
+//! Moves are data of the state, so that a long burst can stop anywhere and go on by the next fact, and so that no definition
+//! can make this code recurse.
+
+mod enter;
+mod events;
+mod facts;
+mod leave;
+mod raise;
+mod scope;
+mod waits;
+
+use std::sync::Arc;
+
+use definitions::{Data, Definition, Pointer, Task, TaskKind, TaskList};
+pub(crate) use waits::pending;
+
+use crate::{
+    Diverged, Effect, Fact, Fault, FaultKind, Phase, Run, RunConfig, RunId, Step, Timestamp,
+    state::{Body, FlowRef, Frame, FrameId, ListRef, Move, State},
+};
+
+/// A run at work on one fact.
+struct Machine<'a> {
+    id: RunId,
+    definition: Arc<Definition>,
+    config: RunConfig,
+    state: &'a mut State,
+    effects: Vec<Effect>,
 }
-pub(crate) fn pending(_run: &Run) -> Pending {
-    Pending::default()
+
+/// Why the machine cannot go on: the history does not belong to the definition.
+type Broken = String;
+
+/// Applies one fact; see [`Run::apply`].
+pub(crate) fn apply(run: &mut Run, fact: &Fact) -> Result<Vec<Effect>, Diverged> {
+    let seq = run.state.facts;
+    let mut machine = Machine {
+        id: run.id,
+        definition: Arc::clone(&run.definition),
+        config: run.config,
+        state: &mut run.state,
+        effects: Vec::new(),
+    };
+    machine.advance(fact).map_err(|reason| Diverged { seq, fact: fact.name(), reason })?;
+    Ok(machine.effects)
+}
+
+impl Machine<'_> {
+    fn advance(&mut self, fact: &Fact) -> Result<(), Broken> {
+        self.state.facts += 1;
+        self.state.now = fact.at;
+        if self.state.phase.is_terminal() {
+            return Ok(());
+        }
+        self.take(&fact.body)?;
+        self.burst()
+    }
+
+    fn burst(&mut self) -> Result<(), Broken> {
+        for _ in 0..self.config.fuel {
+            let Some(next) = self.state.agenda.pop() else { return Ok(()) };
+            match next {
+                Move::Enter { parent, task, input } if self.state.frames.contains_key(&parent) => {
+                    self.enter(parent, &task, input)?;
+                }
+                Move::Leave { frame, output, flow } if self.state.frames.contains_key(&frame) => {
+                    self.leave(frame, output, flow)?;
+                }
+                Move::Raise { frame, fault } if self.state.frames.contains_key(&frame) => self.raise(frame, fault)?,
+                Move::Enter { .. } | Move::Leave { .. } | Move::Raise { .. } => {} // of a branch that has been cancelled
+            }
+        }
+        Ok(())
+    }
+
+    fn task(&self, pointer: &Pointer) -> Result<Arc<Task>, Broken> {
+        self.definition.task(pointer).cloned().ok_or_else(|| format!("the definition has no task at {pointer}"))
+    }
+
+    fn list(&self, list: &ListRef) -> Result<TaskList, Broken> {
+        let (ListRef::Body(pointer) | ListRef::Catch(pointer)) = list else {
+            return Ok(self.definition.workflow.body.clone());
+        };
+        let task = self.task(pointer)?;
+        let found = match (&task.kind, list) {
+            (TaskKind::Do(body), ListRef::Body(_)) => Some(body),
+            (TaskKind::For(each), ListRef::Body(_)) => Some(&each.body),
+            (TaskKind::Try(attempt), ListRef::Body(_)) => Some(&attempt.body),
+            (TaskKind::Try(attempt), ListRef::Catch(_)) => attempt.catch.body.as_ref(),
+            _ => None,
+        };
+        found.cloned().ok_or_else(|| format!("the task at {pointer} has no such list"))
+    }
+
+    fn frame(&self, id: FrameId) -> Result<&Frame, Broken> {
+        self.state.frames.get(&id).ok_or_else(|| format!("frame {} is gone", id.0))
+    }
+
+    fn frame_mut(&mut self, id: FrameId) -> Result<&mut Frame, Broken> {
+        self.state.frames.get_mut(&id).ok_or_else(|| format!("frame {} is gone", id.0))
+    }
+
+    /// Opens a frame and counts the visit.
+    fn open(&mut self, parent: Option<FrameId>, pointer: &Pointer, input: Data, body: Body) -> FrameId {
+        let visits = self.state.visits.entry(pointer.clone()).or_default();
+        let step = Step { pointer: pointer.clone(), visit: *visits };
+        *visits += 1;
+        let id = FrameId(self.state.next_frame);
+        self.state.next_frame += 1;
+        let frame = Frame {
+            parent,
+            step,
+            started_at: self.state.now,
+            deadline: None,
+            raw_input: input.clone(),
+            input,
+            variables: Vec::new(),
+            body,
+        };
+        self.state.frames.insert(id, frame);
+        id
+    }
+
+    /// Opens the frame of a task list and starts its first task.
+    fn open_list(&mut self, parent: Option<FrameId>, list: ListRef, input: Data) -> Result<FrameId, Broken> {
+        let pointer = match &list {
+            ListRef::Root => Pointer::root().child("do"),
+            ListRef::Catch(task) => task.child("catch").child("do"),
+            ListRef::Body(task) => {
+                let name = if matches!(self.task(task)?.kind, TaskKind::Try(_)) { "try" } else { "do" };
+                task.child(name)
+            }
+        };
+        let first = self.list(&list)?.0.first().map(|task| task.pointer.clone());
+        let frame = self.open(parent, &pointer, input.clone(), Body::List { list, index: 0 });
+        self.state.agenda.push(match first {
+            Some(task) => Move::Enter { parent: frame, task, input },
+            None => Move::Leave { frame, output: input, flow: None },
+        });
+        Ok(frame)
+    }
+
+    /// Closes a frame and everything below it; what they waited for is given up.
+    fn close(&mut self, id: FrameId) -> Option<Frame> {
+        self.close_below(id);
+        let frame = self.state.frames.remove(&id)?;
+        match &frame.body {
+            Body::Listen(_) => self.effects.push(Effect::Unsubscribe(frame.step.clone())),
+            Body::Child { child } => self.effects.push(Effect::CancelChild(*child)),
+            Body::List { .. }
+            | Body::Nested
+            | Body::Function
+            | Body::For { .. }
+            | Body::Fork { .. }
+            | Body::Try { .. }
+            | Body::Call { .. }
+            | Body::Wait { .. } => {}
+        }
+        Some(frame)
+    }
+
+    /// Closes everything below a frame. A child has a greater number than its parent, so one pass finds them all.
+    fn close_below(&mut self, id: FrameId) {
+        let mut closing = std::collections::BTreeSet::from([id]);
+        for (child, frame) in self.state.frames.range(id..) {
+            if frame.parent.is_some_and(|parent| closing.contains(&parent)) {
+                closing.insert(*child);
+            }
+        }
+        closing.remove(&id);
+        for child in closing.into_iter().rev() {
+            self.close(child);
+        }
+    }
+
+    /// Ends the run.
+    fn end(&mut self, phase: Phase) {
+        self.state.agenda.clear();
+        let roots: Vec<_> = self.state.frames.keys().copied().collect();
+        for frame in roots {
+            self.close(frame);
+        }
+        self.state.deadline = None;
+        self.state.phase = phase;
+    }
+
+    fn add(&self, delay: chrono::TimeDelta) -> Result<Timestamp, Fault> {
+        let due = self.state.now.checked_add_signed(delay);
+        due.ok_or_else(|| Fault::new(FaultKind::Configuration, "the time is beyond the end of the calendar"))
+    }
+
+    fn leave_with(&mut self, frame: FrameId, output: Data) {
+        self.state.agenda.push(Move::Leave { frame, output, flow: None });
+    }
+
+    fn leave_to(&mut self, frame: FrameId, output: Data, flow: Option<FlowRef>) {
+        self.state.agenda.push(Move::Leave { frame, output, flow });
+    }
+
+    fn raise_at(&mut self, frame: FrameId, fault: Fault) {
+        self.state.agenda.push(Move::Raise { frame, fault });
+    }
 }

@@ -129,9 +129,10 @@ impl Default for State {
             raw_input: definitions::Data::NULL,
             input: definitions::Data::NULL,
             context: definitions::Data::object(),
-            workflows: Default::default(),
-            visits: Default::default(),
-            frames: Default::default(),
+            workflows: std::collections::BTreeMap::new(),
+            nonce: String::new(),
+            visits: std::collections::BTreeMap::new(),
+            frames: std::collections::BTreeMap::new(),
             next_frame: 0,
             agenda: Vec::new(),
         }

@@ -91,6 +91,8 @@ pub(crate) struct State {
     pub(crate) input: Data,
     pub(crate) context: Data,
     pub(crate) workflows: BTreeMap<String, String>,
+    /// Makes secret markers unforgeable: it never leaves the process but in the first fact.
+    pub(crate) nonce: String,
     /// How often each task was entered.
     pub(crate) visits: BTreeMap<Pointer, u32>,
     pub(crate) frames: BTreeMap<FrameId, Frame>,
@@ -124,8 +126,10 @@ pub(crate) struct Frame {
 pub(crate) enum Body {
     /// A list of tasks; the one at `index` is being carried out.
     List { list: ListRef, index: usize },
-    /// A `do`, or a call of a function written in the DSL: its one child is being carried out.
+    /// A `do`, or a task that has not found out what it does: its one child is being carried out.
     Nested,
+    /// A call of a function written in the DSL: its task is being carried out and sees nothing of the caller.
+    Function,
     /// A `for`; the iteration at `index` is being carried out.
     For { items: Vec<Data>, index: usize },
     /// A `fork`; the outputs of the branches that have ended.
@@ -133,7 +137,7 @@ pub(crate) enum Body {
     /// A `try`.
     Try { first_at: Timestamp, retries: u32, stage: TryStage },
     /// A call of a host's function.
-    Call { input: Data, attempt: u32, due: Option<Timestamp> },
+    Call { input: Data, input_hash: String, attempt: u32, due: Option<Timestamp> },
     /// A `wait`.
     Wait { due: Timestamp },
     /// A `listen`.
@@ -161,7 +165,7 @@ pub(crate) struct Listening {
     pub(crate) received: Vec<Data>,
     /// Filters that have had their event.
     pub(crate) satisfied: BTreeSet<usize>,
-    /// Correlation values bound by the first event that had them, by key.
+    /// Correlation values by key: bound by the first event that had them.
     pub(crate) bound: BTreeMap<String, Data>,
 }
 

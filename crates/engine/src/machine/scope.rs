@@ -1,0 +1,164 @@
+//! What an expression sees: the variables of the DSL and those of the frames around it.
+
+use definitions::{Data, Definition, Delay, Expression, ExpressionError, Limits, Schema, Template};
+
+use super::Machine;
+use crate::{
+    Fault, FaultKind, RunId, Timestamp,
+    function::marker,
+    state::{Body, Frame, FrameId, State},
+};
+
+/// Where an expression stands.
+pub(super) struct Scope<'a> {
+    run: RunId,
+    state: &'a State,
+    definition: &'a Definition,
+    limits: Limits,
+    frame: Option<FrameId>,
+    input: Data,
+    output: Data,
+    secrets: bool,
+}
+
+impl Machine<'_> {
+    /// The scope of a frame's own expressions.
+    pub(super) fn scope(&self, id: FrameId) -> Scope<'_> {
+        let input = self.state.frames.get(&id).map_or(Data::NULL, |frame| frame.input.clone());
+        Scope { frame: Some(id), input, ..self.workflow_scope() }
+    }
+
+    /// The scope of the workflow's own expressions.
+    pub(super) fn workflow_scope(&self) -> Scope<'_> {
+        Scope {
+            run: self.id,
+            state: self.state,
+            definition: &self.definition,
+            limits: self.config.limits,
+            frame: None,
+            input: self.state.input.clone(),
+            output: Data::NULL,
+            secrets: false,
+        }
+    }
+}
+
+impl Scope<'_> {
+    /// The same scope with `$output`.
+    pub(super) fn with_output(self, output: &Data) -> Self {
+        Self { output: output.clone(), ..self }
+    }
+
+    /// The same scope with the markers of `$secrets`: for arguments of calls, which are never persisted as values.
+    pub(super) fn with_secrets(self) -> Self {
+        Self { secrets: true, ..self }
+    }
+
+    pub(super) fn evaluate(&self, expression: &Expression, on: &Data) -> Result<Data, Fault> {
+        fault(expression.evaluate(on, &|name| self.variable(name), self.limits))
+    }
+
+    pub(super) fn fill(&self, template: &Template, on: &Data) -> Result<Data, Fault> {
+        fault(template.evaluate(on, &|name| self.variable(name), self.limits))
+    }
+
+    /// The template filled in, or the value itself where there is none.
+    pub(super) fn fill_or(&self, template: Option<&Template>, on: &Data) -> Result<Data, Fault> {
+        template.map_or_else(|| Ok(on.clone()), |template| self.fill(template, on))
+    }
+
+    pub(super) fn holds(&self, condition: Option<&Expression>, on: &Data) -> Result<Option<bool>, Fault> {
+        condition.map(|condition| Ok(self.evaluate(condition, on)?.is_truthy())).transpose()
+    }
+
+    pub(super) fn delay(&self, delay: &Delay, on: &Data) -> Result<chrono::TimeDelta, Fault> {
+        match delay {
+            Delay::Fixed(delta) => Ok(*delta),
+            Delay::Expression(expression) => {
+                let value = self.evaluate(expression, on)?;
+                Delay::from_data(&value).map_err(|error| Fault::new(FaultKind::Expression, error.to_string()))
+            }
+        }
+    }
+
+    /// A variable of the frames around, innermost first; a function does not see its caller's.
+    fn lookup(&self, name: &str) -> Data {
+        let mut next = self.frame;
+        while let Some(frame) = next.and_then(|id| self.state.frames.get(&id)) {
+            if let Some((_, value)) = frame.variables.iter().find(|(variable, _)| variable == name) {
+                return value.clone();
+            }
+            next = if matches!(frame.body, Body::Function) { None } else { frame.parent };
+        }
+        Data::NULL
+    }
+
+    fn variable(&self, name: &str) -> Data {
+        let state = self.state;
+        match name {
+            "context" => state.context.clone(),
+            "input" => self.input.clone(),
+            "output" => self.output.clone(),
+            "workflow" => self.workflow(),
+            "task" => self.frame.and_then(|id| state.frames.get(&id)).map_or(Data::NULL, |frame| self.task(frame)),
+            "runtime" => Data::from_entries([
+                ("name", Data::from("stationmaster")),
+                ("version", Data::from(state.semantics.to_string())),
+                ("metadata", Data::object()),
+            ]),
+            "secrets" if self.secrets => {
+                let names = &self.definition.workflow.secrets;
+                Data::from_entries(names.iter().map(|name| (name.as_str(), marker(&state.nonce, name))))
+            }
+            "secrets" | "authorization" => Data::NULL,
+            _ => self.lookup(name),
+        }
+    }
+
+    fn workflow(&self) -> Data {
+        let state = self.state;
+        Data::from_entries([
+            ("id", Data::from(self.run.to_string())),
+            ("definition", self.definition.document.clone()),
+            ("input", state.raw_input.clone()),
+            ("startedAt", date_time(state.started_at)),
+        ])
+    }
+
+    fn task(&self, frame: &Frame) -> Data {
+        let name = frame.step.pointer.as_str().rsplit('/').next().unwrap_or_default();
+        Data::from_entries([
+            ("name", Data::from(name)),
+            ("reference", Data::from(frame.step.pointer.as_str())),
+            ("input", frame.raw_input.clone()),
+            ("output", self.output.clone()),
+            ("startedAt", date_time(frame.started_at)),
+        ])
+    }
+}
+
+fn fault(result: Result<Data, ExpressionError>) -> Result<Data, Fault> {
+    result.map_err(|error| Fault::new(FaultKind::Expression, error.to_string()))
+}
+
+/// The DSL's description of a moment.
+fn date_time(at: Timestamp) -> Data {
+    Data::from_entries([
+        ("iso8601", Data::from(at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))),
+        (
+            "epoch",
+            Data::from_entries([
+                ("seconds", Data::from(at.timestamp())),
+                ("milliseconds", Data::from(at.timestamp_millis())),
+            ]),
+        ),
+    ])
+}
+
+/// Checks a value against a schema, if there is one.
+pub(super) fn check(schema: Option<&Schema>, value: &Data, what: &str) -> Result<(), Fault> {
+    let Some(schema) = schema else { return Ok(()) };
+    schema
+        .validate(value)
+        .map_err(|violations| Fault::new(FaultKind::Validation, format!("{what}: {}", violations.join("; "))))
+}
