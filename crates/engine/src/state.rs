@@ -194,7 +194,7 @@ pub(crate) enum Move {
 }
 
 /// A flow directive that a task chose at run time: a `switch` case, or `catch.then`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum FlowRef {
     Continue,

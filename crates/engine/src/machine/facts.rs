@@ -106,7 +106,10 @@ impl Machine<'_> {
     }
 
     fn fire(&mut self, step: &Step, timer: TimerKind) -> Result<(), Broken> {
-        let Some(id) = self.find(step) else { return Ok(self.fire_run(step, timer)) };
+        let Some(id) = self.find(step) else {
+            self.fire_run(step, timer);
+            return Ok(());
+        };
         let now = self.state.now;
         let frame = self.frame_mut(id)?;
         match (&mut frame.body, timer) {

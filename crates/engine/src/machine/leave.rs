@@ -107,7 +107,7 @@ impl Machine<'_> {
         match &self.frame(parent)?.body {
             Body::List { list, index } => {
                 let (list, index) = (list.clone(), *index);
-                self.next_in_list(parent, &list, index, output, &flow)
+                self.next_in_list(parent, &list, index, output, flow)
             }
             Body::Fork { .. } => self.branch_left(parent, task, output),
             Body::Function => {
@@ -124,11 +124,11 @@ impl Machine<'_> {
         list: &ListRef,
         index: usize,
         output: Data,
-        flow: &FlowRef,
+        flow: FlowRef,
     ) -> Result<(), Broken> {
         let next = match flow {
             FlowRef::Continue => Some(index + 1),
-            FlowRef::Task(index) => Some(*index),
+            FlowRef::Task(index) => Some(index),
             FlowRef::Exit | FlowRef::End => None,
         };
         let tasks = self.list(list)?;

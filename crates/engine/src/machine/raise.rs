@@ -10,6 +10,7 @@ use crate::{
 };
 
 /// What a `try` does with an error.
+#[derive(Clone, Copy)]
 enum Handling {
     /// Lets it pass.
     Pass,
