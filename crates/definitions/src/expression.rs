@@ -1,9 +1,21 @@
 //! Runtime expressions: jq, compiled once with its variables bound by name.
 //!
 //! `halt`, `input`, `env`, `debug`, `now` and their kin do not exist here: an expression is a pure function of its input and
-//! variables (DSL "Safety").
+//! variables (DSL "Safety"). The only clock that is read is the monotonic one that ends an evaluation that takes too long.
+//!
+//! A compilation costs a hundred times what an evaluation does, so equal sources share one program for as long as anybody
+//! holds it.
 
-use std::{fmt, sync::Arc, time::Duration};
+mod jq;
+mod result;
+mod scan;
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, LazyLock, Mutex, PoisonError, Weak},
+    time::Duration,
+};
 
 use thiserror::Error;
 
@@ -27,9 +39,7 @@ impl Default for Limits {
 
 /// A compiled jq expression; clones share it.
 #[derive(Clone)]
-pub struct Expression {
-    source: Arc<str>,
-}
+pub struct Expression(Arc<jq::Program>);
 
 /// An expression that cannot be compiled, or whose evaluation failed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -44,6 +54,12 @@ impl ExpressionError {
     pub fn new(source_text: &str, reason: impl Into<String>) -> Self {
         Self { source_text: source_text.into(), reason: reason.into() }
     }
+
+    /// What went wrong, without the expression's text.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
 }
 
 impl Expression {
@@ -51,15 +67,34 @@ impl Expression {
     ///
     /// # Errors
     /// A syntax error, an unknown function, or a variable that is not among `variables`.
+    ///
+    /// ```
+    /// use definitions::{Data, Expression, Limits};
+    ///
+    /// let expression = Expression::compile(".price * $context.rate", &["$context"])?;
+    /// let context = Data::from_entries([("rate", Data::from(3))]);
+    /// let input = Data::from_entries([("price", Data::from(14))]);
+    /// assert_eq!(expression.evaluate(&input, &|_| context.clone(), Limits::default())?, Data::from(42));
+    /// # Ok::<(), definitions::ExpressionError>(())
+    /// ```
     pub fn compile(source: &str, variables: &[&str]) -> Result<Self, ExpressionError> {
-        let _ = variables;
-        Ok(Self { source: source.into() })
+        let known = |program: &jq::Program| program.variables().all(|name| variables.contains(&name));
+        if let Some(program) = CACHE.get(source).filter(|program| known(program)) {
+            return Ok(Self(program));
+        }
+        let program = jq::Program::compile(source, variables).map_err(|reason| ExpressionError::new(source, reason))?;
+        Ok(Self(CACHE.insert(Arc::new(program))))
     }
 
     /// The text between `${` and `}`.
     #[must_use]
     pub fn source(&self) -> &str {
-        &self.source
+        self.0.source()
+    }
+
+    /// The variables that the expression reads, each with its `$`.
+    pub fn variables(&self) -> impl Iterator<Item = &str> {
+        self.0.variables()
     }
 
     /// The first output on `input`; `bind` gives the value of each variable by its name without `$`. No output is `null`.
@@ -67,13 +102,49 @@ impl Expression {
     /// # Errors
     /// The error that jq raised, or the limit that was met.
     pub fn evaluate(&self, input: &Data, bind: &dyn Fn(&str) -> Data, limits: Limits) -> Result<Data, ExpressionError> {
-        let _ = (input, bind, limits);
-        Err(ExpressionError::new(&self.source, "expressions are not evaluated yet"))
+        self.0
+            .first_output(input, bind, limits.time)
+            .and_then(|value| result::as_json(value, limits.bytes))
+            .map(Data)
+            .map_err(|reason| ExpressionError::new(self.source(), reason))
     }
 }
 
 impl fmt::Debug for Expression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "${{ {} }}", self.source)
+        write!(f, "${{ {} }}", self.source())
     }
 }
+
+/// The programs that somebody holds, by source.
+static CACHE: LazyLock<Cache> = LazyLock::new(Cache::default);
+
+#[derive(Default)]
+struct Cache(Mutex<Programs>);
+
+#[derive(Default)]
+struct Programs {
+    by_source: HashMap<Arc<str>, Weak<jq::Program>>,
+    sweep_at: usize,
+}
+
+impl Cache {
+    fn get(&self, source: &str) -> Option<Arc<jq::Program>> {
+        let programs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        programs.by_source.get(source).and_then(Weak::upgrade)
+    }
+
+    /// Sweeps out what nobody holds whenever the number of entries has doubled since the last sweep.
+    fn insert(&self, program: Arc<jq::Program>) -> Arc<jq::Program> {
+        let mut programs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if programs.by_source.len() >= programs.sweep_at {
+            programs.by_source.retain(|_, program| program.strong_count() > 0);
+            programs.sweep_at = (programs.by_source.len() * 2).max(1024);
+        }
+        programs.by_source.insert(program.source().into(), Arc::downgrade(&program));
+        program
+    }
+}
+
+#[cfg(test)]
+mod tests;
