@@ -64,6 +64,49 @@ impl Data {
         }
     }
 
+    /// The entries in their order, where this is an object.
+    #[must_use]
+    pub fn entries(&self) -> Option<Vec<(String, Self)>> {
+        match &self.0 {
+            Val::Obj(entries) => {
+                let name = |name: &Val| Self(name.clone()).as_str().map(str::to_owned);
+                Some(entries.iter().filter_map(|(key, value)| Some((name(key)?, Self(value.clone())))).collect())
+            }
+            Val::Null | Val::Bool(_) | Val::Num(_) | Val::BStr(_) | Val::TStr(_) | Val::Arr(_) => None,
+        }
+    }
+
+    /// The value, where it is a whole number of 64 bits.
+    #[must_use]
+    pub fn as_i64(&self) -> Option<i64> {
+        match &self.0 {
+            Val::Num(Num::Float(float)) if float.fract() == 0.0 && float.abs() < 9e15 => Some(*float as i64),
+            Val::Num(number) => number.as_isize().and_then(|number| i64::try_from(number).ok()),
+            Val::Null | Val::Bool(_) | Val::BStr(_) | Val::TStr(_) | Val::Arr(_) | Val::Obj(_) => None,
+        }
+    }
+
+    /// Whether this is neither an object nor an array.
+    #[must_use]
+    pub fn is_scalar(&self) -> bool {
+        !matches!(self.0, Val::Arr(_) | Val::Obj(_))
+    }
+
+    /// Whether `part` is contained in this value: an object contains another if it contains each of its fields; everything
+    /// else contains what equals it.
+    #[must_use]
+    pub fn contains(&self, part: &Self) -> bool {
+        fn contains(whole: &Val, part: &Val) -> bool {
+            match (whole, part) {
+                (Val::Obj(whole), Val::Obj(part)) => {
+                    part.iter().all(|(name, part)| whole.get(name).is_some_and(|whole| contains(whole, part)))
+                }
+                (whole, part) => whole == part,
+            }
+        }
+        contains(&self.0, &part.0)
+    }
+
     /// Whether jq takes the value for true: all but `null` and `false`.
     #[must_use]
     pub fn is_truthy(&self) -> bool {

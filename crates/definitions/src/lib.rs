@@ -7,8 +7,8 @@
 //! ```
 //!
 //! Everything that can be known before a run is decided here: the grammar, the static rules, every jq expression, references
-//! to reusable components, and which functions and sub-workflows a definition needs. Nothing in this crate reads a clock, a
-//! file or a database.
+//! to reusable components, and which functions and sub-workflows a definition needs. Nothing in this crate reads a file or a
+//! database, or a clock, but for the one that ends a jq evaluation that takes too long.
 //!
 //! Entry points: [`Definition::parse`] for a workflow, [`Function::parse`] for a function written in the DSL.
 
@@ -27,7 +27,7 @@ pub use data::Data;
 pub use definition::{Catalog, ContentHash, Definition, DefinitionId, Function, Resolution, same_error_type};
 pub use diagnostic::{Diagnostic, Diagnostics, Location, Severity};
 pub use duration::{Delay, DurationError, parse_iso8601};
-pub use events::{Correlation, EventFilter, Match};
+pub use events::{Correlation, EventFilter, Match, Pattern};
 pub use expression::{Expression, ExpressionError, Limits};
 pub use model::*;
 pub use pointer::Pointer;
