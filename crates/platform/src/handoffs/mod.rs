@@ -1,0 +1,8 @@
+//! The handoff of an agent from the creation team to the service team (`REQUIREMENTS R65, R66`).
+//!
+//! A handoff is submitted with a complete [`Checklist`], reviewed within 24 hours, and then
+//! accepted or sent back ([`state`]).
+
+pub mod state;
+
+pub use state::{Decision, Refused, State};
