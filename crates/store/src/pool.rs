@@ -1,0 +1,161 @@
+//! The ways to the database: one pool per role and durability.
+
+use std::time::Duration;
+
+use engine::OrgId;
+use sqlx::{
+    Postgres,
+    migrate::{Migrate, Migrator},
+    pool::PoolConnection,
+    postgres::{PgConnectOptions, PgPool, PgPoolOptions},
+};
+
+use crate::{Result, Transaction};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
+
+/// How many connections each pool may open.
+#[derive(Debug, Clone, Copy)]
+pub struct PoolSizes {
+    /// Requests of the API.
+    pub tenant: u32,
+    /// Commits of runs, routing, sealing.
+    pub engine: u32,
+    /// Claims, renewals and hints, which may be lost in a crash of the database.
+    pub relaxed: u32,
+}
+
+impl Default for PoolSizes {
+    fn default() -> Self {
+        Self { tenant: 16, engine: 8, relaxed: 4 }
+    }
+}
+
+/// The database; cheap to clone. Connections are made when they are first needed.
+#[derive(Debug, Clone)]
+pub struct Store {
+    options: PgConnectOptions,
+    tenant: PgPool,
+    engine: PgPool,
+    relaxed: PgPool,
+}
+
+/// Whether the schema is the one this binary was built for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Schema {
+    /// It is.
+    Current,
+    /// So many migrations are missing: run `migrate`.
+    Behind(usize),
+    /// It was migrated by a later version; nothing that this binary needs was taken away.
+    Ahead,
+}
+
+/// The engine's statements find few rows by key. On a table that was never analysed the planner would rather read all of
+/// it, and go on doing so when it has grown; so it is left no choice, and its plans are made once.
+const PINNED_PLANS: [(&str, &str); 6] = [
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("enable_material", "off"),
+    ("plan_cache_mode", "force_generic_plan"),
+    ("jit", "off"),
+];
+
+impl Store {
+    /// The database at `options`, whose login is a member of both roles, or a superuser.
+    #[must_use]
+    pub fn new(options: PgConnectOptions, sizes: PoolSizes) -> Self {
+        let pool = |size, options| {
+            PgPoolOptions::new()
+                .max_connections(size)
+                .acquire_timeout(Duration::from_secs(10))
+                .connect_lazy_with(options)
+        };
+        let tenant = options.clone().options([("role", "stationmaster_app")]);
+        let engine = options.clone().options([("role", "stationmaster_worker")]).options(PINNED_PLANS);
+        let relaxed = engine.clone().options([("synchronous_commit", "off")]);
+        Self {
+            tenant: pool(sizes.tenant, tenant),
+            engine: pool(sizes.engine, engine),
+            relaxed: pool(sizes.relaxed, relaxed),
+            options,
+        }
+    }
+
+    /// Brings the schema up to date, as the login itself and not in one of the roles. Safe to call from many processes.
+    ///
+    /// # Errors
+    /// A migration fails, or one that was applied has changed since.
+    pub async fn migrate(&self) -> Result<()> {
+        let mut connection = sqlx::ConnectOptions::connect(&self.options).await?;
+        MIGRATIONS.run_direct(None, &mut connection, false).await?;
+        sqlx::Connection::close(connection).await?;
+        Ok(())
+    }
+
+    /// Whether the schema fits this binary; what a readiness probe asks.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn check_schema(&self) -> Result<Schema> {
+        let mut connection = sqlx::ConnectOptions::connect(&self.options).await?;
+        let applied = connection.list_applied_migrations(&MIGRATIONS.table_name).await?;
+        sqlx::Connection::close(connection).await?;
+        let has = |version: i64| applied.iter().any(|migration| migration.version == version);
+        let missing = MIGRATIONS.iter().filter(|migration| !has(migration.version)).count();
+        Ok(match missing {
+            0 if applied.iter().any(|migration| !MIGRATIONS.version_exists(migration.version)) => Schema::Ahead,
+            0 => Schema::Current,
+            missing => Schema::Behind(missing),
+        })
+    }
+
+    /// A transaction in the organisation's own view of the database.
+    ///
+    /// # Errors
+    /// No connection can be had.
+    pub async fn begin(&self, org: OrgId) -> Result<Transaction> {
+        let mut transaction = self.tenant.begin().await?;
+        set_org(&mut transaction, org).await?;
+        Ok(transaction)
+    }
+
+    /// A transaction of the engine, which sees every organisation.
+    ///
+    /// # Errors
+    /// No connection can be had.
+    pub async fn begin_engine(&self) -> Result<Transaction> {
+        Ok(self.engine.begin().await?)
+    }
+
+    /// A connection of the engine, for single statements.
+    ///
+    /// # Errors
+    /// No connection can be had.
+    pub async fn engine(&self) -> Result<PoolConnection<Postgres>> {
+        Ok(self.engine.acquire().await?)
+    }
+
+    /// A connection of the engine whose commits do not wait for the disk: for claims, renewals and hints, never for facts.
+    ///
+    /// # Errors
+    /// No connection can be had.
+    pub async fn relaxed(&self) -> Result<PoolConnection<Postgres>> {
+        Ok(self.relaxed.acquire().await?)
+    }
+
+    /// Closes every connection.
+    pub async fn close(&self) {
+        self.tenant.close().await;
+        self.engine.close().await;
+        self.relaxed.close().await;
+    }
+}
+
+async fn set_org(connection: &mut crate::Connection, org: OrgId) -> Result<()> {
+    sqlx::query_scalar!("select set_config('stationmaster.org', $1, true)", org.to_string())
+        .fetch_one(connection)
+        .await?;
+    Ok(())
+}
