@@ -93,6 +93,12 @@ impl Run {
         self.state.now
     }
 
+    /// The random text in the run's secret markers ([`crate::Secrets`]); empty where its first fact gave none.
+    #[must_use]
+    pub fn nonce(&self) -> &str {
+        &self.state.nonce
+    }
+
     /// A cache of this state.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
