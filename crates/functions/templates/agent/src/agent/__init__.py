@@ -1,0 +1,1 @@
+"""The agent: declared capabilities behind a small HTTP API."""
