@@ -37,7 +37,13 @@ macro_rules! permissions {
 permissions! {
     ManageUsers = "users:manage", "add users and change their roles";
     InspectAudit = "audit:inspect", "read, export and verify the audit log";
+    ReadGates = "gates:read", "see what waits for a decision";
     DecideGates = "gates:decide", "approve or reject a gate of any kind";
+    ReadRuns = "runs:read", "list runs and see how they stand";
+    InspectHistory = "runs:inspect", "read the history of a run with its data";
+    StartRuns = "runs:start", "start a run of any definition";
+    ControlRuns = "runs:control", "cancel, pause, resume and retry runs";
+    PublishEvents = "events:publish", "publish events to runs";
     CreateAgents = "agent_orchestration:create", "start the creation of an agent";
     ReadCreations = "agent_orchestration:read", "follow the creation of an agent";
     ReadCi = "cicd:read", "follow the build of an agent";

@@ -46,8 +46,16 @@ pub const GRANTS: &[(Role, Grant)] = &[
     (AgentOrchestrator, Grant::One(DefineSlas)),
     (AgentOrchestrator, Grant::One(ReadSlas)),
     (AgentOrchestrator, Grant::One(InitiateRetunings)),
+    (AgentOrchestrator, Grant::One(ReadGates)),
+    (AgentOrchestrator, Grant::One(ReadRuns)),
 
     (InfrastructureEngineer, Grant::One(DecideHandoffs)),
+    (InfrastructureEngineer, Grant::One(ReadGates)),
+    (InfrastructureEngineer, Grant::One(ReadRuns)),
+    (InfrastructureEngineer, Grant::One(InspectHistory)),
+    (InfrastructureEngineer, Grant::One(StartRuns)),
+    (InfrastructureEngineer, Grant::One(ControlRuns)),
+    (InfrastructureEngineer, Grant::One(PublishEvents)),
     (InfrastructureEngineer, Grant::One(ReadSlas)),
     (InfrastructureEngineer, Grant::One(DefineOlas)),
     (InfrastructureEngineer, Grant::One(ReadTickets)),
@@ -78,6 +86,7 @@ pub const GRANTS: &[(Role, Grant)] = &[
     (IndustryManager, Grant::One(CreateSources)),
     (IndustryManager, Grant::One(ManageSources)),
     (IndustryManager, Grant::One(InitiateRetunings)),
+    (IndustryManager, Grant::One(ReadGates)),
 
     (Viewer, Grant::AllReads),
 ];
