@@ -1,0 +1,125 @@
+//! What the tests of this crate share: a fixed clock, a table of permissions, a sink and probes in memory, and a client.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{Request, StatusCode},
+};
+use chrono::TimeZone;
+use engine::OrgId;
+use futures::future::{BoxFuture, FutureExt, ready};
+use serde_json::Value;
+use tower::ServiceExt;
+
+use crate::{
+    Api, Clock,
+    auth::{Authenticator, Keys, LIFETIME, Permissions, Refused, Secret},
+    health::Probes,
+    webhooks::{Accepted, EventSink, Received, Unavailable},
+};
+
+pub(crate) const ORG: OrgId = OrgId(uuid::Uuid::from_u128(7));
+
+pub(crate) fn clock() -> Clock {
+    let now = chrono::Utc.with_ymd_and_hms(2026, 1, 2, 3, 4, 5).unwrap();
+    Arc::new(move || now)
+}
+
+pub(crate) fn keys() -> Keys {
+    let secret = Secret::new(&"0123456789abcdef".repeat(4)).unwrap();
+    Keys::new("https://stationmaster.example", "stationmaster", &secret, &[])
+}
+
+/// A bearer token of a user with these roles.
+pub(crate) fn token(roles: &[&str]) -> String {
+    let roles = roles.iter().map(|role| (*role).to_owned());
+    keys().mint("ada", ORG, roles, "session-1", clock()(), LIFETIME).unwrap()
+}
+
+/// Admin may do everything; nobody else may do anything.
+#[derive(Debug)]
+struct AdminOnly;
+
+impl Permissions for AdminOnly {
+    fn check(&self, roles: &[String], _permission: &str) -> Result<(), Refused> {
+        let is_admin = roles.iter().any(|role| role == "admin");
+        if is_admin { Ok(()) } else { Err(Refused { suggestion: "Ask an administrator.".to_owned() }) }
+    }
+}
+
+/// Remembers what it was given, and recognises repetitions.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    pub(crate) received: Mutex<Vec<Received>>,
+    ids: Mutex<BTreeSet<(String, String)>>,
+    pub(crate) down: Mutex<bool>,
+}
+
+impl EventSink for Memory {
+    fn accept(&self, received: Received) -> BoxFuture<'_, Result<Accepted, Unavailable>> {
+        if *self.down.lock().unwrap() {
+            return ready(Err(Unavailable("connection refused (10.0.0.1:5432)".to_owned()))).boxed();
+        }
+        let mut ids = self.ids.lock().unwrap();
+        let new = |event: &&engine::CloudEvent| ids.insert((event.source.clone(), event.id.clone()));
+        let stored = received.events.iter().filter(new).count();
+        let duplicates = received.events.len() - stored;
+        drop(ids);
+        self.received.lock().unwrap().push(received);
+        ready(Ok(Accepted { stored, duplicates })).boxed()
+    }
+}
+
+impl Probes for Memory {
+    fn database(&self) -> BoxFuture<'_, Result<(), String>> {
+        let down = *self.down.lock().unwrap();
+        ready(if down { Err("connection refused (10.0.0.1:5432)".to_owned()) } else { Ok(()) }).boxed()
+    }
+
+    fn migrations(&self) -> BoxFuture<'_, Result<(), String>> {
+        ready(Ok(())).boxed()
+    }
+}
+
+/// The state of an API over this memory.
+pub(crate) fn api(memory: &Arc<Memory>) -> Api {
+    let authenticator = Authenticator::new(keys(), Arc::new(AdminOnly), clock());
+    Api::new(authenticator, Arc::clone(memory) as _, Arc::clone(memory) as _, None, clock())
+}
+
+/// An answer in the form that snapshots keep: status, the headers that are contract, and the body.
+pub(crate) async fn send(router: &Router, request: Request<Body>) -> Value {
+    let response = router.clone().oneshot(request).await.unwrap();
+    let status = response.status();
+    let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+    let kept = [
+        "content-type",
+        "x-request-id",
+        "www-authenticate",
+        "allow",
+        "retry-after",
+        "location",
+        "etag",
+        "cache-control",
+    ];
+    let headers: serde_json::Map<_, _> =
+        kept.into_iter().filter_map(|name| header(name).map(|value| (name.to_owned(), Value::from(value)))).collect();
+    let bytes = to_bytes(response.into_body(), 1 << 24).await.unwrap();
+    let body = serde_json::from_slice(&bytes).unwrap_or_else(|_| Value::from(String::from_utf8_lossy(&bytes)));
+    serde_json::json!({"status": status.as_u16(), "headers": headers, "body": body})
+}
+
+/// The status of an answer from [`send`].
+pub(crate) fn status(answer: &Value) -> StatusCode {
+    StatusCode::from_u16(u16::try_from(answer["status"].as_u64().unwrap()).unwrap()).unwrap()
+}
+
+/// A request with an id of its own, so that answers do not vary.
+pub(crate) fn request(method: &str, path: &str) -> axum::http::request::Builder {
+    Request::builder().method(method).uri(path).header("x-request-id", "test-1")
+}
