@@ -8,6 +8,6 @@ mod caller;
 mod secret;
 mod token;
 
-pub use caller::{Authenticator, Caller, Permissions, Refused};
+pub use caller::{Authenticator, Caller};
 pub use secret::{Secret, WeakSecret};
 pub use token::{Claims, Keys, LIFETIME, Refusal};

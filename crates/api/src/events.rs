@@ -19,6 +19,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
 };
 use engine::CloudEvent;
+use platform::access::Permission;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -49,7 +50,7 @@ pub struct Published {
 ///
 /// Structured, binary and batch mode; up to 100 events and 1 MiB in one request, all or none of which are stored.
 #[utoipa::path(
-    post, path = "/events", tag = "events",
+    post, path = "/events", tag = "events", security(("bearer" = [])),
     request_body(content((Value = "application/cloudevents+json"), (Vec<Value> = "application/cloudevents-batch+json"))),
     responses(
         (status = 202, body = Published),
@@ -62,7 +63,7 @@ pub(crate) async fn publish(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Published>), Problem> {
-    caller.require("events:publish")?;
+    caller.require(Permission::PublishEvents)?;
     let body = body.map_err(|rejection| Problem::from(rejection.status()))?;
     let mut events = read(&headers, &body)?;
     for event in &mut events {

@@ -48,7 +48,7 @@ pub(crate) async fn live() -> Json<Healthy> {
     (status = 503, body = Document, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn ready(State(api): State<Api>) -> Answer {
-    probe("database", api.probes().database()).await?;
+    let _ = probe("database", api.probes().database()).await?;
     probe("migrations", api.probes().migrations()).await
 }
 

@@ -105,6 +105,7 @@ async fn harden(mut response: Response) -> Response {
     response
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the signature that CatchPanicLayer asks for")]
 fn panicked(cause: Box<dyn std::any::Any + Send>) -> Response {
     let text = cause.downcast_ref::<String>().map(String::as_str).or_else(|| cause.downcast_ref::<&str>().copied());
     problem::Problem::internal(format!("a handler panicked: {}", text.unwrap_or("without a message"))).into_response()

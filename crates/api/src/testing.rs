@@ -13,12 +13,13 @@ use axum::{
 use chrono::TimeZone;
 use engine::OrgId;
 use futures::future::{BoxFuture, FutureExt, ready};
+use platform::access::Role;
 use serde_json::Value;
 use tower::ServiceExt;
 
 use crate::{
     Api, Clock,
-    auth::{Authenticator, Keys, LIFETIME, Permissions, Refused, Secret},
+    auth::{Authenticator, Keys, LIFETIME, Secret},
     health::Probes,
     webhooks::{Accepted, EventSink, Received, Unavailable},
 };
@@ -36,20 +37,9 @@ pub(crate) fn keys() -> Keys {
 }
 
 /// A bearer token of a user with these roles.
-pub(crate) fn token(roles: &[&str]) -> String {
-    let roles = roles.iter().map(|role| (*role).to_owned());
+pub(crate) fn token(roles: &[Role]) -> String {
+    let roles = roles.iter().copied().collect::<BTreeSet<_>>().try_into().unwrap();
     keys().mint("ada", ORG, roles, "session-1", clock()(), LIFETIME).unwrap()
-}
-
-/// Admin may do everything; nobody else may do anything.
-#[derive(Debug)]
-struct AdminOnly;
-
-impl Permissions for AdminOnly {
-    fn check(&self, roles: &[String], _permission: &str) -> Result<(), Refused> {
-        let is_admin = roles.iter().any(|role| role == "admin");
-        if is_admin { Ok(()) } else { Err(Refused { suggestion: "Ask an administrator.".to_owned() }) }
-    }
 }
 
 /// Remembers what it was given, and recognises repetitions.
@@ -88,7 +78,7 @@ impl Probes for Memory {
 
 /// The state of an API over this memory.
 pub(crate) fn api(memory: &Arc<Memory>) -> Api {
-    let authenticator = Authenticator::new(keys(), Arc::new(AdminOnly), clock());
+    let authenticator = Authenticator::new(keys(), clock());
     Api::new(authenticator, Arc::clone(memory) as _, Arc::clone(memory) as _, None, clock())
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::{Router, body::Body, http::Request, routing::get};
+use platform::access::Role;
 use serde_json::{Map, Value, json};
 
 use crate::testing::{Memory, api, request, send, status, token};
@@ -42,15 +43,15 @@ async fn every_refusal_is_a_problem_document() {
     let router = router(&Arc::default());
     let happened = json!({"specversion": "1.0", "id": "1", "source": "/test", "type": "com.example.happened"});
     let bearer = |value: &str| request("POST", "/events").header("authorization", value).body(Body::empty()).unwrap();
-    let large = event(&token(&["admin"]), STRUCTURED, &Value::from("x".repeat(1 << 20)));
+    let large = event(&token(&[Role::Admin]), STRUCTURED, &Value::from("x".repeat(1 << 20)));
     let cases = [
         ("unknown path", empty("GET", "/nothing/here")),
         ("wrong method", empty("DELETE", "/events")),
         ("no token", empty("POST", "/events")),
         ("basic", bearer("Basic YTpi")),
         ("forged", bearer("Bearer a.b.c")),
-        ("forbidden", event(&token(&["viewer", "helpdesk_agent"]), STRUCTURED, &happened)),
-        ("media type", event(&token(&["admin"]), "text/plain", &happened)),
+        ("forbidden", event(&token(&[Role::Viewer, Role::HelpdeskAgent]), STRUCTURED, &happened)),
+        ("media type", event(&token(&[Role::Admin]), "text/plain", &happened)),
         ("too large", large),
         ("panic", empty("GET", "/broken/panic")),
         ("bare status", empty("GET", "/broken/status")),
@@ -68,7 +69,7 @@ async fn a_request_that_never_ends_is_given_up() {
 async fn events_are_taken_in_all_three_modes() {
     let memory = Arc::new(Memory::default());
     let router = router(&memory);
-    let admin = token(&["admin"]);
+    let admin = token(&[Role::Admin]);
     let happened = |id: &str| json!({"specversion": "1.0", "id": id, "source": "/test", "type": "com.example.happened", "data": {"n": 1}});
     let binary = request("POST", "/events")
         .header("authorization", format!("Bearer {admin}"))
@@ -149,4 +150,51 @@ async fn the_api_describes_itself_without_loading_anything() {
     for loads in ["<script", "src=", "@import", "url(", "http://", "https://"] {
         assert!(!html.contains(loads), "{loads}");
     }
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_named_and_a_stopped_server_frees_it() {
+    let listener = crate::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let error = crate::bind(address).await.unwrap_err();
+    assert!(error.to_string().starts_with(&format!("{address} is in use")), "{error}");
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let shutdown = async move { drop(stopped.await) };
+    let server = tokio::spawn(crate::serve(listener, router(&Arc::default()), shutdown));
+    assert!(get_over_tcp(address, "/health/live").await.starts_with("HTTP/1.1 200"));
+    drop(stop);
+    server.await.unwrap().unwrap();
+    assert!(crate::bind(address).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_request_under_way_is_answered_before_the_server_stops() {
+    let (entered, release) = (Arc::new(tokio::sync::Notify::new()), Arc::new(tokio::sync::Notify::new()));
+    let (seen, go) = (Arc::clone(&entered), Arc::clone(&release));
+    let slow = get(async move || {
+        seen.notify_one();
+        go.notified().await;
+        "done"
+    });
+    let router = crate::router(&api(&Arc::default()), Router::new().route("/slow", slow));
+    let listener = crate::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let server = tokio::spawn(crate::serve(listener, router, async move { drop(stopped.await) }));
+    let answer = tokio::spawn(async move { get_over_tcp(address, "/slow").await });
+    entered.notified().await;
+    drop(stop);
+    release.notify_one();
+    assert!(answer.await.unwrap().ends_with("done"));
+    server.await.unwrap().unwrap();
+}
+
+async fn get_over_tcp(address: std::net::SocketAddr, path: &str) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
 }

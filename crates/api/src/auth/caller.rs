@@ -1,12 +1,13 @@
 //! Who calls, and what they may do.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use axum::{
     extract::{FromRef, FromRequestParts},
     http::{HeaderMap, HeaderValue, header, request::Parts},
 };
 use engine::OrgId;
+use platform::access::{self, Permission, Role, Roles};
 use serde_json::json;
 
 use super::{Keys, token::Refusal};
@@ -15,59 +16,35 @@ use crate::{
     problem::{Code, Problem},
 };
 
-/// The table of roles and permissions.
-pub trait Permissions: Send + Sync {
-    /// Whether one of `roles` grants `permission`.
-    ///
-    /// # Errors
-    /// Why not, for the caller to read.
-    fn check(&self, roles: &[String], permission: &str) -> Result<(), Refused>;
-}
-
-/// A permission that is not granted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
-    /// What to do about it.
-    pub suggestion: String,
-}
-
 /// Verifies credentials.
 #[derive(Clone)]
 pub struct Authenticator {
     keys: Keys,
-    permissions: Arc<dyn Permissions>,
     clock: Clock,
 }
 
 /// An authenticated caller.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Caller {
     /// The user, as the token's `sub` says.
     pub user: String,
     /// The organisation: everything the caller sees and changes belongs to it.
     pub org: OrgId,
     /// The roles.
-    pub roles: Vec<String>,
+    pub roles: Roles,
     /// The session that the token belongs to.
     pub session: String,
-    permissions: Arc<dyn Permissions>,
 }
 
 impl Authenticator {
-    /// An authenticator with these keys and this table.
-    pub fn new(keys: Keys, permissions: Arc<dyn Permissions>, clock: Clock) -> Self {
-        Self { keys, permissions, clock }
+    /// An authenticator with these keys.
+    pub fn new(keys: Keys, clock: Clock) -> Self {
+        Self { keys, clock }
     }
 
     fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
         let claims = self.keys.verify(bearer(headers)?, (self.clock)())?;
-        Ok(Caller {
-            user: claims.sub,
-            org: claims.org,
-            roles: claims.roles.into_iter().collect(),
-            session: claims.jti,
-            permissions: Arc::clone(&self.permissions),
-        })
+        Ok(Caller { user: claims.sub, org: claims.org, roles: claims.roles, session: claims.jti })
     }
 }
 
@@ -85,17 +62,17 @@ impl Caller {
     ///
     /// # Errors
     /// A 403 that names the permission and the caller's roles (REQUIREMENTS 1.1).
-    pub fn require(&self, permission: &str) -> Result<(), Problem> {
-        self.permissions.check(&self.roles, permission).map_err(|refused| {
-            tracing::warn!(user = self.user, permission, "a permission was refused");
-            Problem::new(
-                Code::Forbidden,
-                format!("This needs the permission {permission}, which your roles do not carry."),
-            )
-            .with("required_permission", permission)
+    pub fn require(&self, permission: Permission) -> Result<(), Problem> {
+        let decision = access::check(&self.roles, permission);
+        if decision.allowed {
+            return Ok(());
+        }
+        tracing::warn!(user = self.user, %permission, "a permission was refused");
+        let holders: Vec<_> = access::holders(permission).map(Role::as_str).collect();
+        Err(Problem::new(Code::Forbidden, decision.reason.unwrap_or_default())
+            .with("required_permission", permission.as_str())
             .with("user_roles", json!(self.roles))
-            .with("suggestion", refused.suggestion)
-        })
+            .with("suggestion", format!("Ask an administrator for one of these roles: {}.", holders.join(", "))))
     }
 }
 
@@ -127,17 +104,5 @@ impl From<Refusal> for Problem {
 impl fmt::Debug for Authenticator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Authenticator").field("keys", &self.keys).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Caller {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { user, org, roles, session, .. } = self;
-        f.debug_struct("Caller")
-            .field("user", user)
-            .field("org", org)
-            .field("roles", roles)
-            .field("session", session)
-            .finish_non_exhaustive()
     }
 }

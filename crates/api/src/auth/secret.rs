@@ -5,7 +5,7 @@ use std::fmt;
 use thiserror::Error;
 
 /// The least length of a token secret, in bytes (REQUIREMENTS 1.11).
-pub const MIN_BYTES: usize = 64;
+const MIN_BYTES: usize = 64;
 
 /// A secret for HMAC-SHA-256 over tokens.
 #[derive(Clone)]

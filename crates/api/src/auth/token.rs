@@ -1,10 +1,9 @@
 //! Access tokens: JWT, HS256, fifteen days (REQUIREMENTS R21, PEERS "JWT").
 
-use std::collections::BTreeSet;
-
 use chrono::TimeDelta;
 use engine::{OrgId, Timestamp};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, TokenData, Validation, errors::ErrorKind};
+use platform::access::Roles;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -31,7 +30,7 @@ pub struct Claims {
     /// The user's organisation.
     pub org: OrgId,
     /// The user's roles.
-    pub roles: BTreeSet<String>,
+    pub roles: Roles,
     /// The token's own id: the session.
     pub jti: String,
     /// Issued at, in seconds since 1970.
@@ -104,7 +103,7 @@ impl Keys {
         &self,
         user: &str,
         org: OrgId,
-        roles: impl IntoIterator<Item = String>,
+        roles: Roles,
         session: &str,
         now: Timestamp,
         lifetime: TimeDelta,
@@ -114,7 +113,7 @@ impl Keys {
             aud: self.audience.clone(),
             sub: user.to_owned(),
             org,
-            roles: roles.into_iter().collect(),
+            roles,
             jti: session.to_owned(),
             iat: now.timestamp(),
             nbf: now.timestamp(),
@@ -175,6 +174,7 @@ fn check_times(claims: Claims, now: Timestamp) -> Result<Claims, Refusal> {
 mod tests {
     use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
     use chrono::TimeZone;
+    use platform::access::Role;
     use serde_json::{Value, json};
 
     use super::*;
@@ -192,11 +192,11 @@ mod tests {
     }
 
     fn mint(keys: &Keys) -> String {
-        keys.mint("ada", OrgId(uuid::Uuid::nil()), ["admin".to_owned()], "s1", now(), LIFETIME).unwrap()
+        keys.mint("ada", OrgId(uuid::Uuid::nil()), Role::Admin.into(), "s1", now(), LIFETIME).unwrap()
     }
 
     /// Our token with other claims or another header, signed with our secret.
-    fn altered(header: Value, change: impl Fn(&mut Value)) -> String {
+    fn altered(header: &Value, change: impl Fn(&mut Value)) -> String {
         let payload = mint(&keys()).split('.').nth(1).unwrap().to_owned();
         let mut claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap();
         change(&mut claims);
@@ -233,10 +233,12 @@ mod tests {
 
     #[test]
     fn tokens_for_something_else_are_refused() {
-        let refused = |header: Value, change: &dyn Fn(&mut Value)| keys().verify(&altered(header, change), now());
+        let refused = |header: Value, change: &dyn Fn(&mut Value)| keys().verify(&altered(&header, change), now());
         assert!(refused(good_header(), &|_| ()).is_ok(), "the unaltered copy is good");
         assert_eq!(refused(good_header(), &|c| c["iss"] = "https://other".into()), Err(Refusal::Misused));
         assert_eq!(refused(good_header(), &|c| c["aud"] = "other".into()), Err(Refusal::Misused));
+        assert_eq!(refused(good_header(), &|c| c["roles"] = json!(["root"])), Err(Refusal::Misused));
+        assert_eq!(refused(good_header(), &|c| c["roles"] = json!(["admin", "viewer"])), Err(Refusal::Misused));
         for claim in ["iss", "aud", "sub", "exp", "nbf", "org", "roles", "jti"] {
             let without = |c: &mut Value| drop(c.as_object_mut().unwrap().remove(claim));
             assert_eq!(refused(good_header(), &without), Err(Refusal::Misused), "{claim}");

@@ -1,6 +1,6 @@
 //! Binary mode: attributes in `ce-` headers, the data in the body.
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
@@ -54,6 +54,7 @@ fn text(value: &HeaderValue) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderName;
     use serde_json::json;
 
     use super::*;
@@ -61,7 +62,7 @@ mod tests {
     fn headers(entries: &[(&'static str, &'static str)]) -> HeaderMap {
         let pair = |&(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value));
         let mut headers = HeaderMap::new();
-        entries.iter().map(pair).for_each(|(name, value)| drop(headers.append(name, value)));
+        headers.extend(entries.iter().map(pair));
         headers
     }
 

@@ -125,11 +125,11 @@ impl Template {
     }
 
     fn first_pointer(&self) -> &str {
-        let pointer = |part| match part {
-            &Part::Pointer(ref pointer) => Some(pointer.as_str()),
+        let mut pointers = self.0.iter().filter_map(|part| match part {
+            Part::Pointer(pointer) => Some(pointer.as_str()),
             Part::Text(_) => None,
-        };
-        self.0.iter().find_map(pointer).unwrap_or_default()
+        });
+        pointers.next().unwrap_or_default()
     }
 }
 
