@@ -68,6 +68,13 @@ impl Account {
         give().map_err(Error::io(format!("give {} to {}", path.display(), self.name)))
     }
 
+    /// Lets this account, and nobody who need not, through a new directory of
+    /// the caller's, whatever the caller's umask.
+    pub(crate) fn pass_through(&self, path: &Path) -> std::io::Result<()> {
+        let mode = if self.steps_down { 0o711 } else { 0o700 };
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+    }
+
     /// The first ancestor of `path` (itself included) that this account may
     /// not pass through. `path` is absolute and without symbolic links.
     pub(crate) fn obstacle(&self, path: &Path) -> Result<Option<PathBuf>, Error> {

@@ -53,7 +53,12 @@ impl Layout {
     /// to it.
     pub(crate) fn prepare(directory: &Path, account: &Account) -> Result<Self, Error> {
         let create = || {
-            std::fs::create_dir_all(directory)?;
+            let directory = std::path::absolute(directory)?;
+            let missing: Vec<_> = directory.ancestors().take_while(|path| !path.exists()).collect();
+            std::fs::create_dir_all(&directory)?;
+            for path in missing {
+                account.pass_through(path)?;
+            }
             directory.canonicalize()
         };
         let directory = create().map_err(Error::io(format!("create {}", directory.display())))?;
@@ -249,6 +254,18 @@ mod tests {
     fn home(vars: &[(&str, &str)], root: bool) -> Option<PathBuf> {
         let var = |name: &str| vars.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
         data_home(var, root).ok()
+    }
+
+    #[test]
+    fn new_directories_let_the_server_through_whatever_the_umask() {
+        let parent = crate::tests::directory();
+        let account = Account::for_server().unwrap();
+        let layout = Layout::prepare(&parent.path().join("a/b"), &account).unwrap();
+        let mode = if rustix::process::geteuid().is_root() { 0o711 } else { 0o700 };
+        for path in [layout.directory(), layout.directory().parent().unwrap()] {
+            let metadata = std::fs::metadata(path).unwrap();
+            assert_eq!(std::os::unix::fs::MetadataExt::mode(&metadata) & 0o777, mode);
+        }
     }
 
     #[test]

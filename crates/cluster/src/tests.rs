@@ -10,8 +10,16 @@ use super::*;
 /// Tells a re-executed test which directory its part is about.
 const CHILD_VARIABLE: &str = "CLUSTER_TEST_DIRECTORY";
 
-fn directory() -> tempfile::TempDir {
-    tempfile::tempdir().unwrap()
+/// A directory that the server's account can enter, whatever the umask.
+pub(crate) fn directory() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    set_mode(directory.path(), 0o755);
+    directory
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+    std::fs::set_permissions(path, mode).unwrap();
 }
 
 async fn start(directory: &Path) -> Cluster {
@@ -207,8 +215,7 @@ async fn a_directory_closed_to_the_server_is_named() {
         return; // only root's server runs as somebody else
     }
     let closed = directory();
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-    std::fs::set_permissions(closed.path(), mode).unwrap();
+    set_mode(closed.path(), 0o700);
     let error = Cluster::start(Options::new(closed.path().join("inner"))).await.unwrap_err();
     assert!(error.to_string().contains(&format!("{} is closed to it", closed.path().display())), "{error}");
 }
