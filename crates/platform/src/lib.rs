@@ -4,5 +4,8 @@
 //! touches the database takes the caller's transaction.
 
 pub mod access;
+pub mod agents;
 pub mod creations;
 pub mod handoffs;
+pub mod input;
+pub mod sla;
