@@ -6,6 +6,7 @@
 pub mod access;
 pub mod agents;
 pub mod creations;
+pub mod genesis;
 pub mod handoffs;
 pub mod input;
 pub mod sla;

@@ -1,0 +1,15 @@
+//! Genesis: the constitutional check that every creation has to pass.
+//!
+//! [`policies`] holds the rules and judges a manifest by them, in process; [`verdict`] is what comes
+//! out. Where an installation has its Genesis elsewhere, [`remote`] has the messages and
+//! [`signature`] the proof of who sent them, and [`client`] sends.
+//!
+//! Everything here fails closed: whatever goes wrong is an error, and an error is no approval.
+//! There is no way to override a rejection.
+
+pub mod policies;
+
+pub mod verdict;
+
+pub use policies::{Policies, PolicyError};
+pub use verdict::Verdict;

@@ -1,0 +1,39 @@
+# Whatever the agent does can be seen afterwards, and it says when it will stop and ask.
+package genesis.creation.transparency
+
+import rego.v1
+
+# Six months, in days.
+least_retention := 180
+
+violations contains {
+	"rule": "audit_is_on",
+	"path": "/audit/enabled",
+	"message": "the audit log must be on",
+} if {
+	not input.manifest.audit.enabled == true
+}
+
+violations contains {
+	"rule": "nothing_is_hidden",
+	"path": sprintf("/audit/unlogged_actions/%d", [i]),
+	"message": sprintf("the action %q must not be left out of the audit log", [action]),
+} if {
+	some i, action in input.manifest.audit.unlogged_actions
+}
+
+violations contains {
+	"rule": "logs_are_kept",
+	"path": "/audit/log_retention_days",
+	"message": sprintf("logs are kept for at least %d days", [least_retention]),
+} if {
+	not input.manifest.audit.log_retention_days >= least_retention
+}
+
+violations contains {
+	"rule": "escalation_is_declared",
+	"path": "/escalation_triggers",
+	"message": "say when the agent stops and asks a person",
+} if {
+	not count(input.manifest.escalation_triggers) > 0
+}
