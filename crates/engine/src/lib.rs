@@ -19,6 +19,7 @@ mod machine;
 mod run;
 mod state;
 
+pub use definitions::{Data, Delay, FunctionName};
 pub use effect::{Call, Effect, Pending, Subscription, Timer};
 pub use event::CloudEvent;
 pub use fact::{ChildOutcome, Fact, FactBody, SEMANTICS, TimerKind};
