@@ -97,3 +97,4 @@ grant select, insert, update, delete on runs, facts, snapshots, activations, inb
 revoke update, delete on facts from stationmaster_worker;
 grant select, insert on runs, facts, activations, inbox to stationmaster_app;
 grant update (wake, due_at) on activations to stationmaster_app;
+grant update (phase, reason) on runs to stationmaster_app;

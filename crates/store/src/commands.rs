@@ -2,7 +2,11 @@
 
 use engine::{OrgId, RunId};
 
-use crate::{Connection, Result};
+use crate::{
+    Connection, Error, Result,
+    history::MessageBody,
+    rows::{self, MessageRows},
+};
 
 /// What somebody wants of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +31,57 @@ pub enum Command {
 /// # Errors
 /// There is no such run; it has ended, or does not stand where the command makes sense; the database fails.
 pub async fn send(connection: &mut Connection, org: OrgId, run: RunId, command: &Command) -> Result<String> {
-    let _ = (connection, org, run, command);
-    Err(crate::Error::Stopped)
+    let phase = sqlx::query_scalar!("select phase from runs where org_id = $1 and run_id = $2", org.0, run.0)
+        .fetch_optional(&mut *connection)
+        .await?
+        .ok_or(Error::UnknownRun(run))?;
+    if !command.fits(&phase) {
+        return Err(Error::CommandRefused { run, phase, command: command.participle() });
+    }
+    let queue = rows::wake(connection, &[run.0]).await?.pop().map(|woken| woken.queue).ok_or(Error::UnknownRun(run))?;
+    match command.message() {
+        Some(message) => {
+            let mut messages = MessageRows::default();
+            messages.push(run, &message)?;
+            messages.insert(connection).await?;
+        }
+        None => {
+            sqlx::query!(
+                "update runs set phase = 'running', reason = null where run_id = $1 and phase = 'quarantined'",
+                run.0
+            )
+            .execute(connection)
+            .await?;
+        }
+    }
+    Ok(queue)
+}
+
+impl Command {
+    fn fits(&self, phase: &str) -> bool {
+        match self {
+            Self::Cancel { .. } => matches!(phase, "running" | "suspended" | "quarantined"),
+            Self::Suspend => phase == "running",
+            Self::Resume => phase == "suspended",
+            Self::Retry => phase == "quarantined",
+        }
+    }
+
+    fn participle(&self) -> &'static str {
+        match self {
+            Self::Cancel { .. } => "cancelled",
+            Self::Suspend => "suspended",
+            Self::Resume => "resumed",
+            Self::Retry => "retried",
+        }
+    }
+
+    fn message(&self) -> Option<MessageBody> {
+        match self {
+            Self::Cancel { reason } => Some(MessageBody::Cancel { reason: reason.clone() }),
+            Self::Suspend => Some(MessageBody::Suspend),
+            Self::Resume => Some(MessageBody::Resume),
+            Self::Retry => None,
+        }
+    }
 }

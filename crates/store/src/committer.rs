@@ -3,9 +3,15 @@
 //! One task commits what has gathered while its last commit ran; it never waits for more. A flush that PostgreSQL refuses
 //! makes the group's members commit one by one, so that only its own run suffers (DESIGN 5, 3).
 
+use std::time::Duration;
+
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{Committed, Flush, Store};
+use crate::{Committed, Error, Flush, Result, Store, Transaction, commit};
+
+/// Pauses between the attempts of a transaction double from the first to the last: 20 s in all.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LAST_PAUSE: Duration = Duration::from_secs(10);
 
 /// Hands flushes to the task that commits them; cheap to clone. The task ends when the last of these is gone.
 #[derive(Debug, Clone)]
@@ -18,8 +24,14 @@ impl Committer {
     pub fn new(store: Store, group: usize) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (queue, mut flushes) = mpsc::channel(group);
         let task = async move {
-            let _store = store;
-            while flushes.recv().await.is_some() {}
+            let mut gathered = Vec::with_capacity(group);
+            while flushes.recv_many(&mut gathered, group).await > 0 {
+                let (members, replies): (Vec<Flush>, Vec<oneshot::Sender<Committed>>) = gathered.drain(..).unzip();
+                for (reply, committed) in replies.into_iter().zip(commit_group(&store, &members).await) {
+                    // Nobody waits for the reply of a driver that was stopped: its run is loaded again.
+                    let _ = reply.send(committed);
+                }
+            }
         };
         (Self { queue }, task)
     }
@@ -32,4 +44,69 @@ impl Committer {
         }
         committed.await.unwrap_or(Committed::Unknown)
     }
+}
+
+/// Commits a group; one by one if a member is refused.
+async fn commit_group(store: &Store, members: &[Flush]) -> Vec<Committed> {
+    match commit_together(store, &Vec::from_iter(members)).await {
+        Ok(committed) => committed,
+        Err(Failure::Refused(error)) if members.len() == 1 => vec![Committed::Rejected(error)],
+        Err(Failure::Unknown) => members.iter().map(|_| Committed::Unknown).collect(),
+        Err(Failure::Refused(error)) => {
+            tracing::warn!(%error, members = members.len(), "a group commit was refused; its members commit one by one");
+            let mut committed = Vec::with_capacity(members.len());
+            for member in members {
+                committed.push(match commit_together(store, &[member]).await {
+                    Ok(mut only) => only.pop().unwrap_or(Committed::LeaseLost),
+                    Err(Failure::Refused(error)) => Committed::Rejected(error),
+                    Err(Failure::Unknown) => Committed::Unknown,
+                });
+            }
+            committed
+        }
+    }
+}
+
+/// Why a transaction did not commit.
+enum Failure {
+    /// Something in it; it would be refused again.
+    Refused(Error),
+    /// The database could not be reached for long, or was lost at the commit.
+    Unknown,
+}
+
+/// One transaction, repeated while the database cannot be reached, or crosses it with another.
+async fn commit_together(store: &Store, members: &[&Flush]) -> Result<Vec<Committed>, Failure> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let error = match attempt(store, members).await {
+            Ok((transaction, committed)) => {
+                // Whatever goes wrong here, the commit may have reached the disk.
+                return match transaction.commit().await {
+                    Ok(()) => Ok(committed),
+                    Err(error) => {
+                        tracing::warn!(%error, "the outcome of a commit is unknown; its runs are loaded again");
+                        Err(Failure::Unknown)
+                    }
+                };
+            }
+            Err(error) => error,
+        };
+        if !error.is_transient() {
+            return Err(Failure::Refused(error));
+        }
+        if pause > LAST_PAUSE {
+            tracing::error!(%error, "a commit was given up; its runs are loaded again");
+            return Err(Failure::Unknown);
+        }
+        tracing::warn!(%error, pause_ms = pause.as_millis(), "a commit failed and is repeated");
+        tokio::time::sleep(pause).await;
+        pause *= 2;
+    }
+}
+
+async fn attempt(store: &Store, members: &[&Flush]) -> Result<(Transaction, Vec<Committed>)> {
+    let mut transaction = store.begin_engine().await?;
+    let committed = commit::write(&mut transaction, members).await?;
+    Ok((transaction, committed))
 }

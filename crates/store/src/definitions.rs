@@ -1,11 +1,15 @@
 //! Definitions as they are stored: a text and the texts of the functions it was linked with, for ever.
 
-use std::collections::BTreeMap;
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use definitions::{ContentHash, Definition, DefinitionId};
 use engine::{OrgId, Timestamp};
+use semver::Version;
 
-use crate::{Connection, Result};
+use crate::{Connection, Error, Result, history::content_hash, json, lease::function_name};
 
 /// A definition as it is stored.
 #[derive(Debug, Clone)]
@@ -37,8 +41,35 @@ pub async fn register(
     by: &str,
     at: Timestamp,
 ) -> Result<bool> {
-    let _ = (connection, org, definition, by, at);
-    Err(crate::Error::Stopped)
+    let needs: BTreeSet<_> = definition.needs.iter().map(function_name).collect();
+    let set = function_set(&mut *connection, &Vec::from_iter(needs)).await?;
+    let functions = json::write("the functions of a definition", &definition.functions)?;
+    let id = &definition.id;
+    let inserted = sqlx::query!(
+        "insert into definitions (org_id, hash, namespace, name, version, needs, source, functions, created_by, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8::text::json, $9, $10)
+         on conflict do nothing",
+        org.0,
+        definition.hash.0.as_slice(),
+        &*id.namespace,
+        &*id.name,
+        &*id.version,
+        set,
+        definition.source,
+        functions,
+        by,
+        at
+    )
+    .execute(&mut *connection)
+    .await?;
+    if inserted.rows_affected() == 1 {
+        return Ok(true);
+    }
+    match get(connection, org, definition.hash).await {
+        Ok(_) => Ok(false),
+        Err(Error::UnknownDefinition { .. }) => Err(Error::VersionTaken(id.to_string())),
+        Err(error) => Err(error),
+    }
 }
 
 /// The definition of a hash.
@@ -46,8 +77,23 @@ pub async fn register(
 /// # Errors
 /// It is not registered in this organisation; the database fails.
 pub async fn get(connection: &mut Connection, org: OrgId, hash: ContentHash) -> Result<Stored> {
-    let _ = (connection, org, hash);
-    Err(crate::Error::Stopped)
+    let row = sqlx::query!(
+        r#"select namespace, name, version, source, functions::text as "functions!", created_by, created_at
+           from definitions where org_id = $1 and hash = $2"#,
+        org.0,
+        hash.0.as_slice()
+    )
+    .fetch_optional(connection)
+    .await?
+    .ok_or_else(|| Error::UnknownDefinition { org, definition: hash.to_string() })?;
+    Ok(Stored {
+        hash,
+        id: DefinitionId { namespace: row.namespace.into(), name: row.name.into(), version: row.version.into() },
+        source: row.source,
+        functions: json::read(|| format!("the functions of definition {hash}"), &row.functions)?,
+        created_by: row.created_by,
+        created_at: row.created_at,
+    })
 }
 
 /// The registered versions of a name with their hashes, the latest (by semantic version) first.
@@ -60,15 +106,51 @@ pub async fn versions(
     namespace: &str,
     name: &str,
 ) -> Result<Vec<(DefinitionId, ContentHash)>> {
-    let _ = (connection, org, namespace, name);
-    Err(crate::Error::Stopped)
+    let rows = sqlx::query!(
+        "select version, hash from definitions where org_id = $1 and namespace = $2 and name = $3",
+        org.0,
+        namespace,
+        name
+    )
+    .fetch_all(connection)
+    .await?;
+    let mut versions = rows
+        .into_iter()
+        .map(|row| {
+            let id = DefinitionId { namespace: namespace.into(), name: name.into(), version: row.version.into() };
+            Ok((id, content_hash(&row.hash)?))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    // A version that is not semantic (none is registered) comes last.
+    versions.sort_by_cached_key(|(id, _)| Reverse(Version::parse(&id.version).ok()));
+    Ok(versions)
 }
 
-/// Every definition of an organisation, by name and version.
+/// Every definition of an organisation, by name and age.
 ///
 /// # Errors
 /// The database fails.
 pub async fn list(connection: &mut Connection, org: OrgId) -> Result<Vec<(DefinitionId, ContentHash)>> {
-    let _ = (connection, org);
-    Err(crate::Error::Stopped)
+    let rows = sqlx::query!(
+        "select namespace, name, version, hash from definitions where org_id = $1 order by namespace, name, created_at",
+        org.0
+    )
+    .fetch_all(connection)
+    .await?;
+    let listed = rows.into_iter().map(|row| {
+        let id = DefinitionId { namespace: row.namespace.into(), name: row.name.into(), version: row.version.into() };
+        Ok((id, content_hash(&row.hash)?))
+    });
+    listed.collect()
+}
+
+/// The number of a set of functions, new or not.
+async fn function_set(connection: &mut Connection, functions: &[String]) -> Result<i32> {
+    sqlx::query!("insert into function_sets (functions) values ($1) on conflict do nothing", functions)
+        .execute(&mut *connection)
+        .await?;
+    let set = sqlx::query_scalar!("select set_id from function_sets where functions = $1", functions)
+        .fetch_one(connection)
+        .await?;
+    Ok(set)
 }

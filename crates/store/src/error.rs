@@ -21,6 +21,14 @@ pub enum Error {
         /// Why it cannot be read.
         source: serde_json::Error,
     },
+    /// A value has no JSON text.
+    #[error("{what} cannot be written as JSON: {source}")]
+    Unwritable {
+        /// Which value.
+        what: &'static str,
+        /// Why it cannot be written.
+        source: serde_json::Error,
+    },
     /// A run was asked for that does not exist, or not in this organisation.
     #[error("there is no run {0}")]
     UnknownRun(RunId),
@@ -45,14 +53,9 @@ pub enum Error {
         /// What was asked, as a participle.
         command: &'static str,
     },
-    /// A run's flush names a step of which it already has a row (child, subscription, gate), or data that PostgreSQL refuses.
-    #[error("the commit of run {run} was refused: {source}")]
-    Refused {
-        /// The run.
-        run: RunId,
-        /// Why.
-        source: sqlx::Error,
-    },
+    /// A child run has the identifier of another run, or a definition that is not registered.
+    #[error("child run {0} could not be started: its definition is not registered, or its identifier is taken")]
+    ChildRefused(RunId),
     /// The committer's task has ended.
     #[error("the committer has stopped; nothing more can be committed")]
     Stopped,

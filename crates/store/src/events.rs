@@ -2,7 +2,7 @@
 
 use engine::{CloudEvent, OrgId, Timestamp};
 
-use crate::{Connection, Result};
+use crate::{Connection, Result, rows::EventRows};
 
 /// An event's number, in the order of receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,8 +22,9 @@ pub enum Published {
 /// # Errors
 /// The database fails, or refuses a value (a NUL character).
 pub async fn publish(connection: &mut Connection, org: OrgId, event: &CloudEvent, at: Timestamp) -> Result<Published> {
-    let _ = (connection, org, event, at);
-    Err(crate::Error::Stopped)
+    let mut rows = EventRows::default();
+    rows.push(org, event, at)?;
+    Ok(rows.insert(connection).await?.first().map_or(Published::Duplicate, |id| Published::New(*id)))
 }
 
 /// Remembers a webhook's delivery. Returns whether it is the first of its identifier.
@@ -31,6 +32,15 @@ pub async fn publish(connection: &mut Connection, org: OrgId, event: &CloudEvent
 /// # Errors
 /// The database fails.
 pub async fn webhook(connection: &mut Connection, org: OrgId, source: &str, id: &str, at: Timestamp) -> Result<bool> {
-    let _ = (connection, org, source, id, at);
-    Err(crate::Error::Stopped)
+    let inserted = sqlx::query!(
+        "insert into webhook_deliveries (org_id, source, delivery_id, received_at) values ($1, $2, $3, $4)
+         on conflict do nothing",
+        org.0,
+        source,
+        id,
+        at
+    )
+    .execute(connection)
+    .await?;
+    Ok(inserted.rows_affected() == 1)
 }

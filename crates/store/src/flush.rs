@@ -23,6 +23,8 @@ pub struct Flush {
     pub seq: u64,
     /// What happened, in order.
     pub facts: Vec<Recorded>,
+    /// The engine's now.
+    pub at: Timestamp,
     /// Rows of the inbox that led to no fact, because nothing waits for them any more.
     pub discarded: Vec<InboxId>,
     /// For each child that the effects start: the hashes of the workflows that it may run, by name.

@@ -8,8 +8,9 @@ use std::{future::Future, pin::Pin};
 
 use definitions::Data;
 use engine::{CallContext, Descriptor, Outcome};
+use sqlx::Acquire;
 
-use crate::{Committed, Connection, Flush, Result, Store};
+use crate::{Committed, Connection, Flush, Result, Store, Transaction, commit, pool};
 
 /// The future of a transactional call.
 pub type TransactionalFuture<'a> = Pin<Box<dyn Future<Output = Result<Outcome>> + Send + 'a>>;
@@ -40,8 +41,35 @@ pub async fn transact(
     input: Data,
     record: impl FnOnce(Outcome) -> Flush + Send,
 ) -> Result<Committed> {
-    let mut transaction = store.begin(context.org).await?;
-    let outcome = function.call(&mut transaction, context, input).await?;
-    let _ = record(outcome);
-    Err(crate::Error::Stopped)
+    let mut transaction = store.begin_engine().await?;
+    pool::act_for(&mut transaction, context.org).await?;
+    let outcome = call(function, &mut transaction, context, input).await?;
+    pool::act_as_engine(&mut transaction).await?;
+    let flush = record(outcome);
+    let committed = commit::write(&mut transaction, &[&flush]).await?.pop().unwrap_or(Committed::LeaseLost);
+    if !matches!(committed, Committed::Done { .. }) {
+        transaction.rollback().await?;
+        return Ok(committed);
+    }
+    // Whatever goes wrong here, the commit may have reached the disk.
+    Ok(match transaction.commit().await {
+        Ok(()) => committed,
+        Err(_) => Committed::Unknown,
+    })
+}
+
+/// Calls the function within a savepoint, so that a call that does not succeed leaves nothing behind but its fact.
+async fn call(
+    function: &dyn TransactionalFunction,
+    transaction: &mut Transaction,
+    context: &CallContext,
+    input: Data,
+) -> Result<Outcome> {
+    let mut savepoint = transaction.begin().await?;
+    let outcome = function.call(&mut savepoint, context, input).await?;
+    match outcome {
+        Outcome::Done(_) => savepoint.commit().await?,
+        Outcome::Retry { .. } | Outcome::Fail(_) => savepoint.rollback().await?,
+    }
+    Ok(outcome)
 }

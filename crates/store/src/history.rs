@@ -1,10 +1,13 @@
 //! Reading a run back: its definition's hash, its snapshot, its facts since, and what waits in its inbox.
 
+use std::collections::HashMap;
+
 use definitions::ContentHash;
 use engine::{ChildOutcome, CloudEvent, Fact, OrgId, RunId, Snapshot, Step};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
-use crate::{Connection, Parent, Result};
+use crate::{Connection, Error, Parent, Result, json};
 
 /// A run as it is stored; facts and phase are those of one moment.
 #[derive(Debug)]
@@ -71,6 +74,24 @@ pub enum MessageBody {
     Resume,
 }
 
+impl MessageBody {
+    /// The kind of message, as it is stored.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Event { .. } => "event",
+            Self::ChildEnded { .. } => "child",
+            Self::Cancel { .. } | Self::Suspend | Self::Resume => "command",
+        }
+    }
+}
+
+/// Where an event goes; the rest of its row is the event itself.
+#[derive(Debug, Serialize, Deserialize)]
+struct Place {
+    step: Step,
+    filter: usize,
+}
+
 /// Reads a run.
 ///
 /// `whole` leaves the snapshot out: after a change of its shape, or to check it.
@@ -78,8 +99,54 @@ pub enum MessageBody {
 /// # Errors
 /// There is no such run; the database fails; a text cannot be read back.
 pub async fn load(connection: &mut Connection, run: RunId, whole: bool) -> Result<Loaded> {
-    let _ = (connection, run, whole);
-    Err(crate::Error::Stopped)
+    load_all(connection, &[run], whole).await?.remove(&run).ok_or(Error::UnknownRun(run))
+}
+
+/// Reads many runs in two statements; one that does not exist is left out.
+///
+/// # Errors
+/// The database fails; a text cannot be read back.
+pub async fn load_all(connection: &mut Connection, runs: &[RunId], whole: bool) -> Result<HashMap<RunId, Loaded>> {
+    let ids: Vec<_> = runs.iter().map(|run| run.0).collect();
+    let rows = sqlx::query_file!("queries/load_runs.sql", &ids, whole).fetch_all(&mut *connection).await?;
+    let mut loaded = HashMap::with_capacity(rows.len());
+    for row in rows {
+        let run = RunId(row.run_id);
+        let snapshot = match (row.seq, row.state) {
+            (Some(seq), Some(state)) => {
+                // A snapshot is a cache: one of a shape that this binary does not know is as good as none.
+                serde_json::from_str(&state).ok().map(|snapshot| (seq.unsigned_abs(), snapshot))
+            }
+            _ => None,
+        };
+        loaded.insert(
+            run,
+            Loaded {
+                org: OrgId(row.org_id),
+                definition: content_hash(&row.definition)?,
+                parent: parent(row.parent_run, row.parent_pointer, row.parent_visit, row.awaited),
+                quarantined: row.quarantined,
+                snapshot,
+                facts: Vec::new(),
+                bytes: 0,
+            },
+        );
+    }
+    load_facts(connection, &mut loaded).await?;
+    Ok(loaded)
+}
+
+async fn load_facts(connection: &mut Connection, loaded: &mut HashMap<RunId, Loaded>) -> Result<()> {
+    let since = loaded.iter().map(|(run, loaded)| (run.0, loaded.snapshot.as_ref().map_or(0, |(seq, _)| *seq)));
+    let (ids, since): (Vec<_>, Vec<_>) = since.map(|(run, seq)| (run, seq.cast_signed())).unzip();
+    for row in sqlx::query_file!("queries/load_facts.sql", &ids, &since).fetch_all(connection).await? {
+        let run = RunId(row.run_id);
+        if let Some(loaded) = loaded.get_mut(&run) {
+            loaded.facts.push(json::read(|| format!("fact {} of run {run}", loaded.facts.len()), &row.body)?);
+            loaded.bytes += row.body.len();
+        }
+    }
+    Ok(())
 }
 
 /// Reads a run's inbox, oldest first. Read `wake` before it.
@@ -87,6 +154,43 @@ pub async fn load(connection: &mut Connection, run: RunId, whole: bool) -> Resul
 /// # Errors
 /// The database fails; a text cannot be read back.
 pub async fn inbox(connection: &mut Connection, run: RunId) -> Result<Vec<Message>> {
-    let _ = (connection, run);
-    Err(crate::Error::Stopped)
+    Ok(inboxes(connection, &[run]).await?.remove(&run).unwrap_or_default())
+}
+
+/// Reads many runs' inboxes in one statement; an empty one is left out.
+///
+/// # Errors
+/// The database fails; a text cannot be read back.
+pub async fn inboxes(connection: &mut Connection, runs: &[RunId]) -> Result<HashMap<RunId, Vec<Message>>> {
+    let ids: Vec<_> = runs.iter().map(|run| run.0).collect();
+    let mut inboxes: HashMap<_, Vec<_>> = HashMap::new();
+    for row in sqlx::query_file!("queries/load_inbox.sql", &ids).fetch_all(connection).await? {
+        let what = || format!("row {} of an inbox", row.inbox_id);
+        let body = match &row.envelope {
+            Some(envelope) => {
+                let Place { step, filter } = json::read(what, &row.body)?;
+                MessageBody::Event { step, filter, event: json::read(what, envelope)? }
+            }
+            None => json::read(what, &row.body)?,
+        };
+        inboxes.entry(RunId(row.run_id)).or_default().push(Message { id: InboxId(row.inbox_id), body });
+    }
+    Ok(inboxes)
+}
+
+/// Where a run came from, of the columns that say so.
+pub(crate) fn parent(run: Option<Uuid>, pointer: Option<String>, visit: Option<i64>, awaited: bool) -> Option<Parent> {
+    let step = step(&pointer?, visit?);
+    Some(Parent { run: RunId(run?), step, awaited })
+}
+
+/// A step, of its columns.
+pub(crate) fn step(pointer: &str, visit: i64) -> Step {
+    Step { pointer: pointer.into(), visit: u32::try_from(visit).unwrap_or(u32::MAX) }
+}
+
+/// A content hash, of its column.
+pub(crate) fn content_hash(bytes: &[u8]) -> Result<ContentHash> {
+    let hash = <[u8; 32]>::try_from(bytes).map(ContentHash);
+    hash.map_err(|error| Error::Database(sqlx::Error::Decode(Box::new(error))))
 }

@@ -40,8 +40,36 @@ pub enum Key {
 /// # Errors
 /// The database fails.
 pub async fn take(connection: &mut Connection, request: &Request<'_>, at: Timestamp) -> Result<Key> {
-    let _ = (connection, request, at);
-    Err(crate::Error::Stopped)
+    let inserted = sqlx::query!(
+        "insert into idempotency_keys (org_id, caller, key, request_hash, created_at) values ($1, $2, $3, $4, $5)
+         on conflict do nothing",
+        request.org.0,
+        request.caller,
+        request.key,
+        request.request_hash,
+        at
+    )
+    .execute(&mut *connection)
+    .await?;
+    if inserted.rows_affected() == 1 {
+        return Ok(Key::Fresh);
+    }
+    let row = sqlx::query!(
+        "select request_hash, status, answer from idempotency_keys where org_id = $1 and caller = $2 and key = $3",
+        request.org.0,
+        request.caller,
+        request.key
+    )
+    .fetch_one(connection)
+    .await?;
+    if row.request_hash != request.request_hash {
+        return Ok(Key::Mismatch);
+    }
+    // A key without an answer was committed by a request that carried nothing out, or is this transaction's own.
+    Ok(row
+        .status
+        .zip(row.answer)
+        .map_or(Key::Fresh, |(status, body)| Key::Answered { status: status.unsigned_abs(), body }))
 }
 
 /// Keeps the answer, in the same transaction.
@@ -49,6 +77,15 @@ pub async fn take(connection: &mut Connection, request: &Request<'_>, at: Timest
 /// # Errors
 /// The database fails.
 pub async fn answer(connection: &mut Connection, request: &Request<'_>, status: u16, body: &str) -> Result<()> {
-    let _ = (connection, request, status, body);
-    Err(crate::Error::Stopped)
+    sqlx::query!(
+        "update idempotency_keys set status = $4, answer = $5 where org_id = $1 and caller = $2 and key = $3",
+        request.org.0,
+        request.caller,
+        request.key,
+        status.cast_signed(),
+        body
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }

@@ -5,8 +5,12 @@
 //! [`Store::relaxed`](crate::Store::relaxed) connections: losing them in a crash of the database costs time, never a fact.
 
 use std::{
+    collections::HashMap,
     fmt,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Mutex,
+        atomic::{AtomicI64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -33,7 +37,8 @@ pub struct Lease {
 #[derive(Debug)]
 pub struct Claimer {
     process: Uuid,
-    counter: AtomicU64,
+    counter: AtomicI64,
+    looked: Mutex<Option<Instant>>,
     semantics: Vec<i32>,
     functions: Vec<String>,
 }
@@ -70,20 +75,30 @@ impl Claimer {
     ) -> Self {
         Self {
             process,
-            counter: AtomicU64::new(0),
+            counter: AtomicI64::new(0),
+            looked: Mutex::new(None),
             semantics: semantics.into_iter().map(|version| version.cast_signed()).collect(),
-            functions: functions
-                .into_iter()
-                .map(|function| format!("{}:{}", function.name, function.version))
-                .collect(),
+            functions: functions.into_iter().map(|function| function_name(&function)).collect(),
         }
     }
 
-    fn token(&self) -> LeaseToken {
-        let mut bytes = [0; 24];
-        bytes[..16].copy_from_slice(self.process.as_bytes());
-        bytes[16..].copy_from_slice(&self.counter.fetch_add(1, Ordering::Relaxed).to_be_bytes());
-        LeaseToken(bytes)
+    /// Whether it is time to take runs from holders that let their lease expire: with the first claim, then twice per lease.
+    fn looks_for_expired(&self, now: Instant, duration: Duration) -> bool {
+        let Ok(mut looked) = self.looked.lock() else { return true };
+        let due = looked.is_none_or(|last| now.saturating_duration_since(last) * 2 >= duration);
+        if due {
+            *looked = Some(now);
+        }
+        due
+    }
+}
+
+/// The name of a function, as activations give it.
+pub(crate) fn function_name(function: &FunctionName) -> String {
+    if function.version.is_empty() {
+        function.name.to_string()
+    } else {
+        format!("{}:{}", function.name, function.version)
     }
 }
 
@@ -105,9 +120,30 @@ pub async fn claim(
     limit: usize,
     duration: Duration,
 ) -> Result<(Vec<Claim>, EngineClock)> {
-    let _ =
-        (connection, claimer.token(), &claimer.semantics, &claimer.functions, queue, limit, duration, Instant::now());
-    Err(crate::Error::Stopped)
+    let taken = Instant::now();
+    if claimer.looks_for_expired(taken, duration) {
+        sqlx::query_file!("queries/expire_leases.sql").execute(&mut *connection).await?;
+    }
+    let count = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = sqlx::query_file!(
+        "queries/claim.sql",
+        queue,
+        &claimer.semantics,
+        &claimer.functions,
+        count,
+        claimer.process.as_bytes().as_slice(),
+        claimer.counter.fetch_add(count, Ordering::Relaxed),
+        duration.as_secs_f64()
+    )
+    .fetch_all(connection)
+    .await?;
+    let clock = rows.first().map(|row| EngineClock::new(row.now, taken, row.factor));
+    let claims = rows.into_iter().filter_map(|row| {
+        let token = LeaseToken(row.lease?.try_into().ok()?);
+        let lease = Lease { run: RunId(row.run_id?), token };
+        Some(Claim { lease, org: OrgId(row.org_id?), wake: row.wake?, claims: row.claims?.unsigned_abs() })
+    });
+    Ok((claims.collect(), clock.ok_or(sqlx::Error::RowNotFound)?))
 }
 
 /// Extends every given lease that is still held, in one statement that waits for nobody: a run whose commit is under way
@@ -116,8 +152,15 @@ pub async fn claim(
 /// # Errors
 /// The database fails; the leases run on until they expire.
 pub async fn renew(connection: &mut Connection, leases: &[Lease], duration: Duration) -> Result<Vec<Renewal>> {
-    let _ = (connection, leases, duration);
-    Err(crate::Error::Stopped)
+    let (runs, tokens) = columns(leases);
+    let held: HashMap<_, _> = sqlx::query_file!("queries/renew.sql", &runs, &tokens, duration.as_secs_f64())
+        .fetch_all(connection)
+        .await?
+        .into_iter()
+        .map(|row| ((row.run_id, row.lease), row.wake))
+        .collect();
+    let wake = |lease: &Lease| held.get(&(lease.run.0, lease.token.0.to_vec())).copied();
+    Ok(leases.iter().map(|lease| Renewal { lease: *lease, wake: wake(lease) }).collect())
 }
 
 /// Gives back runs that were claimed and not begun, so that others can claim them at once; the claim does not count.
@@ -125,6 +168,28 @@ pub async fn renew(connection: &mut Connection, leases: &[Lease], duration: Dura
 /// # Errors
 /// The database fails; the leases run on until they expire.
 pub async fn release(connection: &mut Connection, leases: &[Lease]) -> Result<()> {
-    let _ = (connection, leases);
-    Err(crate::Error::Stopped)
+    let (runs, tokens) = columns(leases);
+    sqlx::query_file!("queries/release.sql", &runs, &tokens).execute(connection).await?;
+    Ok(())
+}
+
+/// How often a run that is still held has been woken; `None` if its lease is lost.
+///
+/// Waits for a commit of the run whose outcome is unknown: what is read after this is final.
+///
+/// # Errors
+/// The database fails.
+pub async fn confirm(connection: &mut Connection, lease: Lease) -> Result<Option<i64>> {
+    let wake = sqlx::query_scalar!(
+        "select wake from activations where run_id = $1 and lease = $2 for update",
+        lease.run.0,
+        lease.token.0.as_slice()
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(wake)
+}
+
+fn columns(leases: &[Lease]) -> (Vec<Uuid>, Vec<Vec<u8>>) {
+    leases.iter().map(|lease| (lease.run.0, lease.token.0.to_vec())).unzip()
 }

@@ -26,6 +26,7 @@
 pub mod audit;
 pub mod clock;
 pub mod commands;
+mod commit;
 mod committer;
 pub mod definitions;
 mod error;
@@ -36,9 +37,11 @@ pub mod gates;
 mod hints;
 pub mod history;
 pub mod idempotency;
+mod json;
 pub mod lease;
 mod pool;
 pub mod router;
+mod rows;
 pub mod runs;
 
 pub use clock::EngineClock;

@@ -10,7 +10,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPool, PgPoolOptions},
 };
 
-use crate::{Result, Transaction};
+use crate::{Connection, Result, Transaction};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
 
@@ -117,7 +117,7 @@ impl Store {
     /// No connection can be had.
     pub async fn begin(&self, org: OrgId) -> Result<Transaction> {
         let mut transaction = self.tenant.begin().await?;
-        set_org(&mut transaction, org).await?;
+        act_for(&mut transaction, org).await?;
         Ok(transaction)
     }
 
@@ -145,6 +145,10 @@ impl Store {
         Ok(self.relaxed.acquire().await?)
     }
 
+    pub(crate) fn relaxed_pool(&self) -> &PgPool {
+        &self.relaxed
+    }
+
     /// Closes every connection.
     pub async fn close(&self) {
         self.tenant.close().await;
@@ -153,9 +157,19 @@ impl Store {
     }
 }
 
-async fn set_org(connection: &mut crate::Connection, org: OrgId) -> Result<()> {
-    sqlx::query_scalar!("select set_config('stationmaster.org', $1, true)", org.to_string())
-        .fetch_one(connection)
-        .await?;
+/// From here to its end the transaction acts for one organisation, and sees nothing else.
+pub(crate) async fn act_for(connection: &mut Connection, org: OrgId) -> Result<()> {
+    sqlx::query!(
+        "select set_config('role', 'stationmaster_app', true) as role, set_config('stationmaster.org', $1, true) as org",
+        org.to_string()
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(())
+}
+
+/// From here to its end the transaction sees every organisation again.
+pub(crate) async fn act_as_engine(connection: &mut Connection) -> Result<()> {
+    sqlx::query!("select set_config('role', 'stationmaster_worker', true) as role").fetch_one(connection).await?;
     Ok(())
 }

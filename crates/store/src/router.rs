@@ -9,12 +9,18 @@
 //! unscanned ─▶ for each subscription: earlier events (in pages) ─ key, filter ─▶ deliver ─▶ mark_scanned
 //! ```
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use definitions::ContentHash;
 use engine::{CloudEvent, OrgId, RunId, Step};
+use uuid::Uuid;
 
-use crate::{Connection, Result, events::EventId};
+use crate::{
+    Connection, Result,
+    events::EventId,
+    history::{content_hash, step},
+    json, rows,
+};
 
 /// An event that is stored.
 #[derive(Debug, Clone)]
@@ -63,6 +69,11 @@ pub struct Correlation {
     pub expressions: Vec<Arc<str>>,
 }
 
+/// The text under which a correlation is stored.
+pub(crate) fn correlation_text(expressions: &[Arc<str>]) -> Result<String> {
+    json::write("a correlation", &expressions)
+}
+
 /// An event that a wait accepts.
 #[derive(Debug, Clone)]
 pub struct Match<'a> {
@@ -77,8 +88,13 @@ pub struct Match<'a> {
 /// # Errors
 /// The database fails; an event cannot be read back.
 pub async fn unrouted(connection: &mut Connection, limit: u32) -> Result<Vec<StoredEvent>> {
-    let _ = (connection, limit);
-    Err(crate::Error::Stopped)
+    let rows = sqlx::query!(
+        r#"select event_id, org_id, envelope::text as "envelope!" from events where not routed order by event_id limit $1"#,
+        i64::from(limit)
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(|row| stored_event(row.event_id, row.org_id, &row.envelope)).collect()
 }
 
 /// The ways in which an event of this type may be keyed, those of waits for any type included.
@@ -86,8 +102,20 @@ pub async fn unrouted(connection: &mut Connection, limit: u32) -> Result<Vec<Sto
 /// # Errors
 /// The database fails.
 pub async fn correlations(connection: &mut Connection, org: OrgId, event_type: &str) -> Result<Vec<Correlation>> {
-    let _ = (connection, org, event_type);
-    Err(crate::Error::Stopped)
+    let rows = sqlx::query!(
+        "select event_type, correlation from correlations where org_id = $1 and event_type = any($2)",
+        org.0,
+        &[String::new(), event_type.to_owned()]
+    )
+    .fetch_all(connection)
+    .await?;
+    let correlation = |event_type: &str, text: &str| {
+        Ok(Correlation {
+            event_type: type_of(event_type),
+            expressions: json::read(|| "a correlation".to_owned(), text)?,
+        })
+    };
+    rows.iter().map(|row| correlation(&row.event_type, &row.correlation)).collect()
 }
 
 /// The waits with this correlation and key, in pages: those after `after`, up to `limit`.
@@ -102,21 +130,38 @@ pub async fn candidates(
     after: Option<SubscriptionId>,
     limit: u32,
 ) -> Result<Vec<Candidate>> {
-    let _ = (connection, org, correlation, key, after, limit);
-    Err(crate::Error::Stopped)
+    let rows = sqlx::query_file_as!(
+        CandidateRow,
+        "queries/candidates.sql",
+        org.0,
+        correlation.event_type.as_deref().unwrap_or_default(),
+        correlation_text(&correlation.expressions)?,
+        key.unwrap_or_default(),
+        after.map_or(0, |id| id.0),
+        i64::from(limit)
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(CandidateRow::candidate).collect()
 }
 
 /// Puts events into the inboxes of the runs that wait for them, and wakes these.
 ///
-/// A wait that is over, and a delivery made before, are passed over. Keep the number of matches small: their activations stay locked until the commit.
+/// A wait that is over, and a delivery made before, are passed over. Keep the number of matches small: their activations
+/// stay locked until the commit.
 ///
 /// Returns the queues to hint at.
 ///
 /// # Errors
 /// The database fails.
-pub async fn deliver(connection: &mut Connection, matches: &[Match<'_>]) -> Result<Vec<String>> {
-    let _ = (connection, matches);
-    Err(crate::Error::Stopped)
+pub async fn deliver(connection: &mut Connection, matches: &[Match<'_>]) -> Result<BTreeSet<String>> {
+    // The runs are woken first: as long as their activations are locked, none of their waits can end unseen.
+    let runs: BTreeSet<_> = matches.iter().map(|found| found.candidate.run.0).collect();
+    let woken = rows::wake(connection, &Vec::from_iter(runs)).await?;
+    let (events, waits): (Vec<_>, Vec<_>) =
+        matches.iter().map(|found| (found.event.id.0, found.candidate.id.0)).unzip();
+    sqlx::query_file!("queries/deliver.sql", &events, &waits).execute(connection).await?;
+    Ok(woken.into_iter().map(|woken| woken.queue).collect())
 }
 
 /// Says that everything which these events match has been delivered.
@@ -124,8 +169,9 @@ pub async fn deliver(connection: &mut Connection, matches: &[Match<'_>]) -> Resu
 /// # Errors
 /// The database fails.
 pub async fn mark_routed(connection: &mut Connection, events: &[EventId]) -> Result<()> {
-    let _ = (connection, events);
-    Err(crate::Error::Stopped)
+    let ids: Vec<_> = events.iter().map(|event| event.0).collect();
+    sqlx::query!("update events set routed = true where event_id = any($1)", &ids).execute(connection).await?;
+    Ok(())
 }
 
 /// Waits that have not looked back: those of one run, which must not park before they have, or of all.
@@ -133,8 +179,11 @@ pub async fn mark_routed(connection: &mut Connection, events: &[EventId]) -> Res
 /// # Errors
 /// The database fails.
 pub async fn unscanned(connection: &mut Connection, run: Option<RunId>, limit: u32) -> Result<Vec<Candidate>> {
-    let _ = (connection, run, limit);
-    Err(crate::Error::Stopped)
+    let run = run.map(|run| run.0);
+    let rows = sqlx::query_file_as!(CandidateRow, "queries/unscanned.sql", run, i64::from(limit))
+        .fetch_all(connection)
+        .await?;
+    rows.into_iter().map(CandidateRow::candidate).collect()
 }
 
 /// The events that a wait may have missed, in pages: of its type, received since its run started, and not consumed by its
@@ -148,8 +197,10 @@ pub async fn earlier(
     after: Option<EventId>,
     limit: u32,
 ) -> Result<Vec<StoredEvent>> {
-    let _ = (connection, candidate, after, limit);
-    Err(crate::Error::Stopped)
+    let after = after.map_or(0, |event| event.0);
+    let rows =
+        sqlx::query_file!("queries/earlier.sql", candidate.id.0, after, i64::from(limit)).fetch_all(connection).await?;
+    rows.into_iter().map(|row| stored_event(row.event_id, row.org_id, &row.envelope)).collect()
 }
 
 /// Says that these waits have looked back.
@@ -157,6 +208,47 @@ pub async fn earlier(
 /// # Errors
 /// The database fails.
 pub async fn mark_scanned(connection: &mut Connection, subscriptions: &[SubscriptionId]) -> Result<()> {
-    let _ = (connection, subscriptions);
-    Err(crate::Error::Stopped)
+    let ids: Vec<_> = subscriptions.iter().map(|subscription| subscription.0).collect();
+    sqlx::query!("update subscriptions set scanned = true where subscription_id = any($1)", &ids)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+struct CandidateRow {
+    subscription_id: i64,
+    org_id: Uuid,
+    run_id: Uuid,
+    definition: Vec<u8>,
+    pointer: String,
+    visit: i64,
+    filter: i32,
+    event_type: String,
+    correlation: String,
+    key: String,
+}
+
+impl CandidateRow {
+    fn candidate(self) -> Result<Candidate> {
+        Ok(Candidate {
+            id: SubscriptionId(self.subscription_id),
+            org: OrgId(self.org_id),
+            run: RunId(self.run_id),
+            definition: content_hash(&self.definition)?,
+            step: step(&self.pointer, self.visit),
+            filter: usize::try_from(self.filter).unwrap_or(usize::MAX),
+            event_type: type_of(&self.event_type),
+            correlation: json::read(|| "a correlation".to_owned(), &self.correlation)?,
+            key: Some(self.key).filter(|key| !key.is_empty()),
+        })
+    }
+}
+
+fn type_of(stored: &str) -> Option<Arc<str>> {
+    (!stored.is_empty()).then(|| stored.into())
+}
+
+fn stored_event(id: i64, org: Uuid, envelope: &str) -> Result<StoredEvent> {
+    let event = json::read(|| format!("event {id}"), envelope)?;
+    Ok(StoredEvent { id: EventId(id), org: OrgId(org), event })
 }

@@ -4,8 +4,14 @@ use std::collections::BTreeMap;
 
 use definitions::{ContentHash, Data, DefinitionId};
 use engine::{Fact, Fault, OrgId, RunId, Timestamp};
+use uuid::Uuid;
 
-use crate::{Connection, Parent, Result};
+use crate::{
+    Connection, Error, Parent, Result,
+    history::{content_hash, parent},
+    json,
+    rows::{self, FactRows, RunRows},
+};
 
 /// How soon a run is claimed, compared with others of its queue.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,8 +58,7 @@ pub struct NewRun {
 /// # Errors
 /// The definition is not registered; the database fails.
 pub async fn start(connection: &mut Connection, run: &NewRun) -> Result<bool> {
-    let _ = (connection, run);
-    Err(crate::Error::Stopped)
+    Ok(start_all(connection, std::slice::from_ref(run)).await? == 1)
 }
 
 /// Starts many runs in a few statements. Returns how many are new.
@@ -61,8 +66,19 @@ pub async fn start(connection: &mut Connection, run: &NewRun) -> Result<bool> {
 /// # Errors
 /// A definition is not registered; the database fails.
 pub async fn start_all(connection: &mut Connection, runs: &[NewRun]) -> Result<usize> {
-    let _ = (connection, runs);
-    Err(crate::Error::Stopped)
+    let (mut rows, mut facts) = (RunRows::default(), FactRows::default());
+    for run in runs {
+        rows.push(run);
+    }
+    let started = rows.insert(connection, &mut facts).await?;
+    if let Some(missing) = runs.iter().find(|run| !started.contains(&run.id.0)) {
+        refuse_unregistered(connection, missing).await?;
+    }
+    facts.insert(connection).await?;
+    let mut woken = Vec::from_iter(started);
+    woken.sort_unstable();
+    rows::wake(connection, &woken).await?;
+    Ok(woken.len())
 }
 
 /// A run as people see it.
@@ -131,8 +147,7 @@ pub async fn list(
     after: Option<Cursor>,
     limit: u32,
 ) -> Result<Vec<RunView>> {
-    let _ = (connection, org, filter, after, limit);
-    Err(crate::Error::Stopped)
+    select(connection, org, None, filter, after, limit).await
 }
 
 /// Shows a run.
@@ -140,8 +155,8 @@ pub async fn list(
 /// # Errors
 /// There is no such run in this organisation; the database fails.
 pub async fn show(connection: &mut Connection, org: OrgId, run: RunId) -> Result<RunView> {
-    let _ = (connection, org, run);
-    Err(crate::Error::Stopped)
+    let mut rows = select(connection, org, Some(run), &Filter::default(), None, 1).await?;
+    rows.pop().ok_or(Error::UnknownRun(run))
 }
 
 /// A page of a run's history, from `seq` on.
@@ -155,8 +170,18 @@ pub async fn facts(
     seq: u64,
     limit: u32,
 ) -> Result<Vec<(u64, Fact)>> {
-    let _ = (connection, org, run, seq, limit);
-    Err(crate::Error::Stopped)
+    let rows = sqlx::query!(
+        r#"select seq, body::text as "body!" from facts where org_id = $1 and run_id = $2 and seq >= $3 order by seq limit $4"#,
+        org.0,
+        run.0,
+        seq.cast_signed(),
+        i64::from(limit)
+    )
+    .fetch_all(connection)
+    .await?;
+    let fact =
+        |seq: i64, body: &str| Ok((seq.unsigned_abs(), json::read(|| format!("fact {seq} of run {run}"), body)?));
+    rows.iter().map(|row| fact(row.seq, &row.body)).collect()
 }
 
 /// How much a queue has to do (REQUIREMENTS R31).
@@ -179,6 +204,89 @@ pub struct QueueMetrics {
 /// # Errors
 /// The database fails.
 pub async fn queues(connection: &mut Connection) -> Result<Vec<QueueMetrics>> {
-    let _ = connection;
-    Err(crate::Error::Stopped)
+    let rows = sqlx::query_file_as!(QueueMetrics, "queries/queue_metrics.sql").fetch_all(connection).await?;
+    Ok(rows)
+}
+
+/// A run that was not started exists, or its definition is missing.
+async fn refuse_unregistered(connection: &mut Connection, run: &NewRun) -> Result<()> {
+    let exists =
+        sqlx::query_scalar!("select 1 from runs where run_id = $1", run.id.0).fetch_optional(connection).await?;
+    let definition = || run.definition.to_string();
+    exists.map(|_| ()).ok_or_else(|| Error::UnknownDefinition { org: run.org, definition: definition() })
+}
+
+async fn select(
+    connection: &mut Connection,
+    org: OrgId,
+    run: Option<RunId>,
+    filter: &Filter,
+    after: Option<Cursor>,
+    limit: u32,
+) -> Result<Vec<RunView>> {
+    let (namespace, name) = filter.definition.as_ref().map(|(namespace, name)| (namespace, name)).unzip();
+    let rows = sqlx::query_file_as!(
+        RunRow,
+        "queries/list_runs.sql",
+        org.0,
+        run.map(|run| run.0),
+        filter.phase.as_ref(),
+        namespace,
+        name,
+        filter.parent.map(|run| run.0),
+        filter.since,
+        filter.before,
+        after.map(|cursor| cursor.created_at),
+        after.map(|cursor| cursor.id.0),
+        i64::from(limit)
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(RunRow::view).collect()
+}
+
+struct RunRow {
+    run_id: Uuid,
+    definition: Vec<u8>,
+    namespace: String,
+    name: String,
+    version: String,
+    phase: String,
+    queue: String,
+    started_by: String,
+    parent_run: Option<Uuid>,
+    parent_pointer: Option<String>,
+    parent_visit: Option<i64>,
+    awaited: bool,
+    created_at: Timestamp,
+    ended_at: Option<Timestamp>,
+    output: Option<String>,
+    fault: Option<String>,
+    reason: Option<String>,
+    due_at: Option<Timestamp>,
+}
+
+impl RunRow {
+    fn view(self) -> Result<RunView> {
+        let what = |part| move || format!("the {part} of run {}", self.run_id);
+        Ok(RunView {
+            id: RunId(self.run_id),
+            definition: content_hash(&self.definition)?,
+            definition_id: DefinitionId {
+                namespace: self.namespace.into(),
+                name: self.name.into(),
+                version: self.version.into(),
+            },
+            phase: self.phase,
+            queue: self.queue,
+            started_by: self.started_by,
+            parent: parent(self.parent_run, self.parent_pointer, self.parent_visit, self.awaited),
+            created_at: self.created_at,
+            ended_at: self.ended_at,
+            output: self.output.map(|text| json::read(what("output"), &text)).transpose()?,
+            fault: self.fault.map(|text| json::read(what("fault"), &text)).transpose()?,
+            reason: self.reason,
+            due_at: self.due_at,
+        })
+    }
 }

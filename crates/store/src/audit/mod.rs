@@ -6,11 +6,12 @@ mod seal;
 
 use definitions::Data;
 use engine::{OrgId, RunId, Timestamp};
+use uuid::Uuid;
 
 pub use chain::{Broken, Report, verify};
 pub use seal::seal;
 
-use crate::{Connection, Result};
+use crate::{Connection, Result, json, rows::AuditRows};
 
 /// A row to be written.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,8 +59,9 @@ pub struct Seal {
 /// # Errors
 /// The database fails, and with it the transaction.
 pub async fn append(connection: &mut Connection, org: OrgId, entry: &Entry, at: Timestamp) -> Result<()> {
-    let _ = (connection, org, entry, at);
-    Err(crate::Error::Stopped)
+    let mut rows = AuditRows::default();
+    rows.push(org, entry, at)?;
+    rows.insert(connection).await
 }
 
 /// Lists rows of an organisation, the newest first: those before `before`, of one subject if one is given.
@@ -73,6 +75,52 @@ pub async fn list(
     before: Option<i64>,
     limit: u32,
 ) -> Result<Vec<Row>> {
-    let _ = (connection, org, subject, before, limit);
-    Err(crate::Error::Stopped)
+    let rows = sqlx::query_file_as!(
+        AuditRow,
+        "queries/list_audit.sql",
+        org.0,
+        subject,
+        before.unwrap_or(i64::MAX),
+        i64::from(limit)
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(AuditRow::row).collect()
+}
+
+/// A row as it is stored; its details as the text that is hashed.
+struct AuditRow {
+    audit_id: i64,
+    org_id: Uuid,
+    at: Timestamp,
+    actor: String,
+    action: String,
+    subject: String,
+    run_id: Option<Uuid>,
+    correlation: String,
+    details: String,
+    seq: Option<i64>,
+    prev_hash: Option<Vec<u8>>,
+    hash: Option<Vec<u8>>,
+}
+
+impl AuditRow {
+    fn seal(&self) -> Option<Seal> {
+        let hash = |bytes: &Option<Vec<u8>>| bytes.as_deref().and_then(|bytes| bytes.try_into().ok());
+        Some(Seal { seq: self.seq?, prev_hash: hash(&self.prev_hash)?, hash: hash(&self.hash)? })
+    }
+
+    fn row(self) -> Result<Row> {
+        let seal = self.seal();
+        let details = json::read(|| format!("the details of audit row {}", self.audit_id), &self.details)?;
+        let entry = Entry {
+            actor: self.actor,
+            action: self.action,
+            subject: self.subject,
+            run: self.run_id.map(RunId),
+            correlation: self.correlation,
+            details,
+        };
+        Ok(Row { id: self.audit_id, at: self.at, entry, seal })
+    }
 }

@@ -7,14 +7,20 @@
 //! transaction that resolved it. Who may decide is checked by the caller, who knows the roles; that the deciding role is one
 //! that the gate asks for, that four eyes are four, and that what is decided on is what was asked is checked here.
 
+mod decide;
+mod rows;
+
+pub use decide::{decide, expire, withdraw};
 use definitions::Data;
 use engine::{OrgId, RunId, Step, Timestamp};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::{Connection, Result};
+use crate::{Connection, Result, json};
 
 /// The type of the event that a resolved gate publishes; `subject` is the gate's identifier, `data` is
-/// `{gate, state, approvals, decisions: [{decidedBy, role, verdict, reason, decidedAt}]}`.
+/// `{gate, state, approvals, decisions: [{decidedBy, onBehalf, role, verdict, reason, decidedAt}]}`.
 pub const RESOLVED: &str = "com.stationmaster.gate.resolved";
 
 /// A gate's identifier; derived from the run and the step that opened it.
@@ -47,7 +53,8 @@ pub struct NewGate {
 }
 
 /// Where a gate stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum GateState {
     /// It waits for decisions.
     Pending,
@@ -81,7 +88,8 @@ pub struct Gate {
 }
 
 /// Approve or reject.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Go on.
     Approve,
@@ -151,46 +159,32 @@ pub enum Refusal {
 /// # Errors
 /// The database fails.
 pub async fn open(connection: &mut Connection, gate: &NewGate, at: Timestamp) -> Result<GateId> {
-    let _ = (connection, gate, at);
-    Err(crate::Error::Stopped)
-}
-
-/// Decides on a gate.
-///
-/// # Errors
-/// The database fails.
-pub async fn decide(
-    connection: &mut Connection,
-    org: OrgId,
-    gate: GateId,
-    decision: &Decision,
-    at: Timestamp,
-) -> Result<Decided> {
-    let _ = (connection, org, gate, decision, at);
-    Err(crate::Error::Stopped)
-}
-
-/// Expires a gate whose time has passed; returns where it stands.
-///
-/// # Errors
-/// The database fails.
-pub async fn expire(connection: &mut Connection, org: OrgId, gate: GateId, at: Timestamp) -> Result<Option<GateState>> {
-    let _ = (connection, org, gate, at);
-    Err(crate::Error::Stopped)
-}
-
-/// Withdraws a gate whose run no longer asks; returns where it stands.
-///
-/// # Errors
-/// The database fails.
-pub async fn withdraw(
-    connection: &mut Connection,
-    org: OrgId,
-    gate: GateId,
-    at: Timestamp,
-) -> Result<Option<GateState>> {
-    let _ = (connection, org, gate, at);
-    Err(crate::Error::Stopped)
+    let id = GateId::of(gate.run, &gate.step);
+    let request = json::write("what a gate asks", &gate.request)?;
+    let digest: [u8; 32] = Sha256::digest(&request).into();
+    sqlx::query!(
+        "insert into gates (gate_id, org_id, run_id, pointer, visit, subject, subject_digest, request, requested_by,
+             approver_roles, required_approvals, four_eyes, opened_at, expires_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8::text::json, $9, $10, $11, $12, $13, $14)
+         on conflict do nothing",
+        id.0,
+        gate.org.0,
+        gate.run.0,
+        gate.step.pointer.as_str(),
+        i64::from(gate.step.visit),
+        gate.subject,
+        digest.as_slice(),
+        request,
+        gate.requested_by,
+        &gate.approver_roles,
+        i32::try_from(gate.required_approvals).unwrap_or(i32::MAX),
+        gate.four_eyes,
+        at,
+        gate.expires_at
+    )
+    .execute(connection)
+    .await?;
+    Ok(id)
 }
 
 /// Lists gates in a state, the oldest first, after a gate.
@@ -200,15 +194,14 @@ pub async fn withdraw(
 pub async fn list(
     connection: &mut Connection,
     org: OrgId,
-    state: GateState,
+    state: Option<GateState>,
     after: Option<(Timestamp, GateId)>,
     limit: u32,
 ) -> Result<Vec<Gate>> {
-    let _ = (connection, org, state, after, limit);
-    Err(crate::Error::Stopped)
+    rows::select(connection, org, None, state, after, limit).await
 }
 
-/// Shows a gate and its decisions.
+/// Shows a gate and its decisions, the first first.
 ///
 /// # Errors
 /// The database fails.
@@ -217,6 +210,39 @@ pub async fn show(
     org: OrgId,
     gate: GateId,
 ) -> Result<Option<(Gate, Vec<(Decision, Timestamp)>)>> {
-    let _ = (connection, org, gate);
-    Err(crate::Error::Stopped)
+    let Some(found) = rows::select(connection, org, Some(gate), None, None, 1).await?.pop() else { return Ok(None) };
+    Ok(Some((found, rows::decisions(connection, gate).await?)))
+}
+
+impl GateId {
+    /// The gate that a step opens: the same on every repetition.
+    #[must_use]
+    pub fn of(run: RunId, step: &Step) -> Self {
+        Self(Uuid::new_v5(&run.0, format!("gate{step}").as_bytes()))
+    }
+}
+
+impl GateState {
+    /// The state's name, as it is stored and shown.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Approved => "approved",
+            Self::Rejected => "rejected",
+            Self::Expired => "expired",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+}
+
+impl Verdict {
+    /// The verdict's name, as it is stored and shown.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Reject => "reject",
+        }
+    }
 }

@@ -1,0 +1,79 @@
+//! Where runs stand, for people and for their parents.
+
+use engine::{Phase, RunId, Timestamp};
+use uuid::Uuid;
+
+use crate::{Connection, Result, json};
+
+/// Runs whose phase changes.
+#[derive(Debug, Default)]
+pub(crate) struct PhaseRows {
+    run: Vec<Uuid>,
+    phase: Vec<&'static str>,
+    ended_at: Vec<Option<Timestamp>>,
+    output: Vec<Option<String>>,
+    fault: Vec<Option<String>>,
+    reason: Vec<Option<String>>,
+    ended: Vec<Uuid>,
+}
+
+impl PhaseRows {
+    pub(crate) fn push(&mut self, run: RunId, phase: &Phase, at: Timestamp) -> Result<()> {
+        let (mut output, mut fault, mut reason) = (None, None, None);
+        match phase {
+            Phase::Completed { output: value } => output = Some(json::write("an output", value)?),
+            Phase::Faulted { fault: value } => fault = Some(json::write("a fault", value)?),
+            Phase::Cancelled { reason: value } => reason = Some(value.clone()),
+            Phase::Pending | Phase::Running | Phase::Suspended => {}
+        }
+        let name = if matches!(phase, Phase::Pending) { Phase::Running.name() } else { phase.name() };
+        let ended = phase.is_terminal();
+        if ended {
+            self.ended.push(run.0);
+        }
+        self.columns(run, name, ended.then_some(at), (output, fault, reason));
+        Ok(())
+    }
+
+    /// The run is set aside until an operator retries it.
+    pub(crate) fn quarantine(&mut self, run: RunId, reason: &str) {
+        self.columns(run, "quarantined", None, (None, None, Some(reason.to_owned())));
+    }
+
+    fn columns(
+        &mut self,
+        run: RunId,
+        phase: &'static str,
+        ended_at: Option<Timestamp>,
+        (output, fault, reason): (Option<String>, Option<String>, Option<String>),
+    ) {
+        self.run.push(run.0);
+        self.phase.push(phase);
+        self.ended_at.push(ended_at);
+        self.output.push(output);
+        self.fault.push(fault);
+        self.reason.push(reason);
+    }
+
+    /// Sets the phases, and forgets what ended runs no longer need, their activations included.
+    pub(crate) async fn apply(&self, connection: &mut Connection) -> Result<()> {
+        if self.run.is_empty() {
+            return Ok(());
+        }
+        sqlx::query_file!(
+            "queries/set_phases.sql",
+            &self.run,
+            &self.phase as &[&str],
+            &self.ended_at as &[Option<Timestamp>],
+            &self.output as &[Option<String>],
+            &self.fault as &[Option<String>],
+            &self.reason as &[Option<String>]
+        )
+        .execute(&mut *connection)
+        .await?;
+        if !self.ended.is_empty() {
+            sqlx::query_file!("queries/forget.sql", &self.ended).execute(connection).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,119 @@
+//! Runs that are started, from outside or by their parents.
+
+use std::collections::{BTreeMap, HashSet};
+
+use definitions::{ContentHash, Data};
+use engine::{Fact, FactBody, OrgId, RunId, SEMANTICS, Timestamp};
+use uuid::Uuid;
+
+use super::FactRows;
+use crate::{Connection, Parent, Result, runs::NewRun};
+
+/// Runs to start.
+#[derive(Debug, Default)]
+pub(crate) struct RunRows {
+    run: Vec<Uuid>,
+    org: Vec<Uuid>,
+    definition: Vec<Vec<u8>>,
+    semantics: Vec<i32>,
+    queue: Vec<Option<String>>,
+    priority: Vec<Option<i16>>,
+    started_by: Vec<String>,
+    parent_run: Vec<Option<Uuid>>,
+    parent_pointer: Vec<Option<String>>,
+    parent_visit: Vec<Option<i64>>,
+    awaited: Vec<bool>,
+    created_at: Vec<Timestamp>,
+    first: Vec<Fact>,
+}
+
+/// A run that a step of another starts.
+#[derive(Debug)]
+pub(crate) struct Child<'a> {
+    pub(crate) id: RunId,
+    pub(crate) parent: &'a Parent,
+    pub(crate) definition: ContentHash,
+    pub(crate) workflows: BTreeMap<String, String>,
+    pub(crate) input: &'a Data,
+    pub(crate) at: Timestamp,
+}
+
+impl RunRows {
+    pub(crate) fn push(&mut self, new: &NewRun) {
+        self.queue.push(Some(new.queue.clone()));
+        self.priority.push(Some(new.priority as i16));
+        self.started_by.push(new.started_by.clone());
+        self.parent(None);
+        self.start(new.id, new.org, new.definition, new.workflows.clone(), new.input.clone(), new.at);
+    }
+
+    /// A child goes where its parent is.
+    pub(crate) fn push_child(&mut self, org: OrgId, child: Child<'_>) {
+        self.queue.push(None);
+        self.priority.push(None);
+        self.started_by.push(format!("run:{}", child.parent.run));
+        self.parent(Some(child.parent));
+        self.start(child.id, org, child.definition, child.workflows, child.input.clone(), child.at);
+    }
+
+    fn parent(&mut self, parent: Option<&Parent>) {
+        self.parent_run.push(parent.map(|parent| parent.run.0));
+        self.parent_pointer.push(parent.map(|parent| parent.step.pointer.as_str().to_owned()));
+        self.parent_visit.push(parent.map(|parent| parent.step.visit.into()));
+        self.awaited.push(parent.is_some_and(|parent| parent.awaited));
+    }
+
+    fn start(
+        &mut self,
+        id: RunId,
+        org: OrgId,
+        definition: ContentHash,
+        workflows: BTreeMap<String, String>,
+        input: Data,
+        at: Timestamp,
+    ) {
+        let fact = Fact::new(at, FactBody::Started { semantics: SEMANTICS, input, workflows });
+        self.run.push(id.0);
+        self.org.push(org.0);
+        self.definition.push(definition.0.to_vec());
+        self.semantics.push(SEMANTICS.cast_signed());
+        self.created_at.push(fact.at);
+        self.first.push(fact);
+    }
+
+    pub(crate) fn ids(&self) -> &[Uuid] {
+        &self.run
+    }
+
+    /// Inserts the rows and gathers the first facts of those that are new: a run that exists stays as it is, and one whose
+    /// definition is not registered is not started.
+    pub(crate) async fn insert(self, connection: &mut Connection, facts: &mut FactRows) -> Result<HashSet<Uuid>> {
+        if self.run.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let rows = sqlx::query_file!(
+            "queries/insert_runs.sql",
+            &self.run,
+            &self.org,
+            &self.definition,
+            &self.semantics,
+            &self.queue as &[Option<String>],
+            &self.priority as &[Option<i16>],
+            &self.started_by,
+            &self.parent_run as &[Option<Uuid>],
+            &self.parent_pointer as &[Option<String>],
+            &self.parent_visit as &[Option<i64>],
+            &self.awaited,
+            &self.created_at
+        )
+        .fetch_all(connection)
+        .await?;
+        let new: HashSet<_> = rows.into_iter().map(|row| row.run_id).collect();
+        for (index, fact) in self.first.iter().enumerate() {
+            if new.contains(&self.run[index]) {
+                facts.push(OrgId(self.org[index]), RunId(self.run[index]), 0, fact)?;
+            }
+        }
+        Ok(new)
+    }
+}
