@@ -99,6 +99,12 @@ impl Run {
         &self.state.nonce
     }
 
+    /// The content hashes of the workflows that the run may start, by name, as its first fact pinned them.
+    #[must_use]
+    pub fn workflows(&self) -> &std::collections::BTreeMap<String, String> {
+        &self.state.workflows
+    }
+
     /// A cache of this state.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
