@@ -72,7 +72,8 @@ impl RunRows {
         input: Data,
         at: Timestamp,
     ) {
-        let fact = Fact::new(at, FactBody::Started { semantics: SEMANTICS, input, workflows });
+        let nonce = uuid::Uuid::new_v4().simple().to_string();
+        let fact = Fact::new(at, FactBody::Started { semantics: SEMANTICS, input, nonce, workflows });
         self.run.push(id.0);
         self.org.push(org.0);
         self.definition.push(definition.0.to_vec());
