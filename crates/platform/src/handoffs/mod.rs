@@ -3,6 +3,8 @@
 //! A handoff is submitted with a complete [`Checklist`], reviewed within 24 hours, and then
 //! accepted or sent back ([`state`]).
 
+pub mod checklist;
 pub mod state;
 
+pub use checklist::{Checklist, Submission};
 pub use state::{Decision, Refused, State};
