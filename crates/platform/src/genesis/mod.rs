@@ -7,8 +7,10 @@
 //! Everything here fails closed: whatever goes wrong is an error, and an error is no approval.
 //! There is no way to override a rejection.
 
+pub mod client;
 pub mod policies;
-
+pub mod remote;
+pub mod signature;
 pub mod verdict;
 
 pub use policies::{Policies, PolicyError};
