@@ -133,6 +133,9 @@ fn describe(error: &ValidationError<'_>, violations: &mut Vec<Violation>) {
             };
             violations.push(Violation::new(rule, path, message));
         }
+        ValidationErrorKind::Constant { expected_value } => {
+            violations.push(Violation::new(rule, path, format!("must be {expected_value}")));
+        }
         _ => violations.push(Violation::new(rule, path, error.masked_with("the value").to_string())),
     }
 }

@@ -6,6 +6,10 @@ import rego.v1
 # Six months, in days.
 least_retention := 180
 
+# What a tool may be used for without changing or telling anything outside. Every other permission
+# is an action, and an action is declared as an external effect, which then needs its gate.
+harmless := {"analyze", "draft", "get", "list", "preview", "propose", "query", "read", "search", "view"}
+
 violations contains {
 	"rule": "audit_is_on",
 	"path": "/audit/enabled",
@@ -23,6 +27,17 @@ violations contains {
 }
 
 violations contains {
+	"rule": "actions_are_declared",
+	"path": sprintf("/tools/%d/permissions/%d", [i, j]),
+	"message": sprintf("%q of %q acts on the outside: declare it as an external effect", [verb, tool.name]),
+} if {
+	some i, tool in input.manifest.tools
+	some j, verb in tool.permissions
+	not verb in harmless
+	not [tool.name, verb] in effects
+}
+
+violations contains {
 	"rule": "logs_are_kept",
 	"path": "/audit/log_retention_days",
 	"message": sprintf("logs are kept for at least %d days", [least_retention]),
@@ -37,3 +52,5 @@ violations contains {
 } if {
 	not count(input.manifest.escalation_triggers) > 0
 }
+
+effects contains [effect.tool, effect.permission] if some effect in input.manifest.external_effects

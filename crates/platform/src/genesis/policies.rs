@@ -112,6 +112,15 @@ impl fmt::Debug for Policies {
 }
 
 impl Policies {
+    /// The policies of the configured directory, or the built-in ones. Called for each verdict, so
+    /// that an edited file counts at once.
+    ///
+    /// # Errors
+    /// As [`Policies::load`]: a directory that is configured and broken is not replaced by anything.
+    pub fn open(directory: Option<&Path>) -> Result<Self, PolicyError> {
+        directory.map_or_else(Self::builtin, Self::load)
+    }
+
     /// The policies that are part of the binary.
     ///
     /// # Errors

@@ -41,13 +41,21 @@ fn with(changes: &[(&str, Json)]) -> Manifest {
     manifest(body)
 }
 
+/// A second effect of the mailer by this verb, gated like the first, under these permissions.
+fn acting(verb: &str, permissions: Json) -> Manifest {
+    let effect =
+        |name: &str, verb: &str| json!({"name": name, "kind": "communication", "tool": "mailer", "permission": verb});
+    with(&[
+        ("/tools/0/permissions", permissions),
+        ("/external_effects", json!([effect("send", "send"), effect("second", verb)])),
+        ("/approval_gates", json!([{"effect": "send"}, {"effect": "second"}])),
+    ])
+}
+
 /// One manifest for each rule, which breaks that rule and no other: (check, rule, path, changes).
 fn overreaches() -> Vec<(&'static str, &'static str, &'static str, Manifest)> {
-    let mut gateless = honest();
-    gateless["beneficiary"] = json!("platform");
-    let mut proposing = honest();
-    proposing["external_effects"] = json!([]);
-    proposing["approval_gates"] = json!([]);
+    let mut selfish = honest();
+    selfish["beneficiary"] = json!("platform");
     let scope = |name: &str| {
         json!([
             {"name": "subscribers", "access": "read", "purpose": "Address the mail."},
@@ -62,7 +70,7 @@ fn overreaches() -> Vec<(&'static str, &'static str, &'static str, Manifest)> {
     let t = "transparency";
     let l = "least_privilege";
     vec![
-        (s, "customer_is_the_beneficiary", "/beneficiary", manifest(gateless)),
+        (s, "customer_is_the_beneficiary", "/beneficiary", manifest(selfish)),
         (s, "effects_have_a_gate", "/external_effects/0", with(&[("/approval_gates", json!([]))])),
         (s, "people_approve", "/approval_gates/0/approver", with(&[("/approval_gates", gate("approver", "agent"))])),
         (
@@ -117,6 +125,12 @@ fn overreaches() -> Vec<(&'static str, &'static str, &'static str, Manifest)> {
         (t, "logs_are_kept", "/audit/log_retention_days", with(&[("/audit/log_retention_days", json!(179))])),
         (t, "escalation_is_declared", "/escalation_triggers", with(&[("/escalation_triggers", json!([]))])),
         (
+            t,
+            "actions_are_declared",
+            "/tools/0/permissions/1",
+            with(&[("/tools", json!([{"name": "mailer", "permissions": ["send", "forward"]}]))]),
+        ),
+        (
             l,
             "tools_are_explicit",
             "/tools/1/name",
@@ -125,18 +139,8 @@ fn overreaches() -> Vec<(&'static str, &'static str, &'static str, Manifest)> {
                 ("/capabilities", writes(json!(["mailer", "any tool"]), json!(["subscribers"]))),
             ]),
         ),
-        (
-            l,
-            "permissions_are_explicit",
-            "/tools/0/permissions/1",
-            with(&[("/tools", json!([{"name": "mailer", "permissions": ["send", "*"]}]))]),
-        ),
-        (
-            l,
-            "permissions_are_explicit",
-            "/tools/0/permissions/1",
-            with(&[("/tools", json!([{"name": "mailer", "permissions": ["send", "admin"]}]))]),
-        ),
+        (l, "permissions_are_explicit", "/tools/0/permissions/1", acting("*", json!(["send", "*"]))),
+        (l, "permissions_are_explicit", "/tools/0/permissions/1", acting("admin", json!(["send", "admin"]))),
         (
             l,
             "tools_have_permissions",
@@ -158,12 +162,7 @@ fn overreaches() -> Vec<(&'static str, &'static str, &'static str, Manifest)> {
             "/capabilities/0/tools",
             with(&[("/capabilities", writes(json!(["mailer", "crm"]), json!(["subscribers"])))]),
         ),
-        (
-            l,
-            "effects_are_permitted",
-            "/external_effects/0",
-            with(&[("/external_effects/0/permission", json!("bulk_send"))]),
-        ),
+        (l, "effects_are_permitted", "/external_effects/1", acting("bulk_send", json!(["send"]))),
         (l, "posture_allows_effects", "/autonomy", with(&[("/autonomy", json!("propose"))])),
         (l, "boundaries_hold", "/capabilities/0", with(&[("/boundaries/cannot_do", json!(["write"]))])),
     ]
@@ -268,6 +267,18 @@ fn directory_with(file: &str, text: &str) -> tempfile::TempDir {
 fn refusal(file: &str, text: &str) -> String {
     let directory = directory_with(file, text);
     Policies::load(directory.path()).unwrap_err().to_string()
+}
+
+#[test]
+fn core_data_is_recognised_under_other_spellings() {
+    let policies = Policies::builtin().unwrap();
+    for name in ["industry_data", "Industry-Data", "customer_industrydata", "strategic_plans", "strategy__plan"] {
+        let mut body = honest();
+        body["data"]["scopes"][0]["name"] = json!(name);
+        let verdict = policies.judge(&manifest(body)).unwrap();
+        let privacy = verdict.checks.iter().find(|check| check.name == "data_privacy").unwrap();
+        assert!(privacy.violations.iter().any(|v| v.rule == "core_data_is_never_touched"), "{name}");
+    }
 }
 
 #[test]
