@@ -1,3 +1,5 @@
+//! The whole matrix of roles and permissions, and the rules for holding roles.
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 

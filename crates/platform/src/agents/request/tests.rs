@@ -1,3 +1,5 @@
+//! What a request may say, what is filled in, and how mistakes are reported.
+
 use serde_json::{Value, json};
 
 use super::*;

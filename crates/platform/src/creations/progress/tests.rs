@@ -1,3 +1,5 @@
+//! The percentage and the five steps of every state.
+
 use uuid::Uuid;
 
 use super::super::ci::{Observation, Stage, StageStatus};

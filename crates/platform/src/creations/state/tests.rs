@@ -1,3 +1,5 @@
+//! Every pair of state and event, against the table of the legal ones.
+
 use super::*;
 
 fn states() -> Vec<State> {

@@ -1,3 +1,5 @@
+//! The client against a server that answers one request.
+
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;

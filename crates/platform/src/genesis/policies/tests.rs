@@ -1,3 +1,5 @@
+//! Each rule against a manifest that breaks only that rule; edited and broken policies.
+
 use std::collections::BTreeSet;
 
 use serde_json::{Value as Json, json};
