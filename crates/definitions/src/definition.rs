@@ -3,8 +3,9 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
-use crate::{Data, Diagnostic, Diagnostics, FunctionName, Pointer, Task, Workflow};
+use crate::{Data, Diagnostic, Diagnostics, FunctionName, Pointer, Severity, Task, Workflow, parse};
 
 /// Namespace, name and version: what tells definitions apart for people (DSL D2).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -78,8 +79,19 @@ impl Definition {
     /// # Errors
     /// Every finding of the grammar and of the static rules, in the order of the text.
     pub fn parse(source: &str, catalog: &dyn Catalog) -> Result<Self, Diagnostics> {
-        let _ = (source, catalog);
-        Err(Diagnostics(Vec::new()))
+        let (parsed, findings) = parse::workflow(source, catalog);
+        let Some(parsed) = parsed else { return Err(Diagnostics(findings)) };
+        Ok(Self {
+            id: parsed.id,
+            hash: ContentHash::of(source, &parsed.functions),
+            source: source.to_owned(),
+            document: parsed.document.json().into(),
+            functions: parsed.functions,
+            workflow: parsed.workflow,
+            needs: parsed.needs.into_iter().collect(),
+            warnings: findings,
+            tasks: parsed.tasks,
+        })
     }
 
     /// The task at a pointer, those of inlined functions included.
@@ -95,8 +107,34 @@ impl Function {
     /// # Errors
     /// Every finding, in the order of the text.
     pub fn parse(source: &str, catalog: &dyn Catalog) -> Result<Self, Diagnostics> {
-        let _ = (source, catalog);
-        Err(Diagnostics(Vec::new()))
+        let findings = parse::function("function", source, catalog);
+        if findings.iter().any(|finding| finding.severity == Severity::Error) {
+            return Err(Diagnostics(findings));
+        }
+        Ok(Self { source: source.to_owned() })
+    }
+}
+
+impl ContentHash {
+    /// The hash of a definition's text and of the functions that it was linked with. Each part is preceded by its length, so
+    /// that no two definitions run together into the same bytes.
+    fn of(source: &str, functions: &BTreeMap<String, String>) -> Self {
+        let mut hasher = Sha256::new();
+        hasher.update(b"stationmaster definition 1\n");
+        let functions = functions.iter().flat_map(|(name, source)| [name.as_str(), source.as_str()]);
+        for part in std::iter::once(source).chain(functions) {
+            hasher.update((part.len() as u64).to_be_bytes());
+            hasher.update(part);
+        }
+        Self(hasher.finalize().into())
+    }
+}
+
+impl Catalog for BTreeMap<String, String> {
+    /// The catalog of a stored definition: what it was linked with; every other function is the host's.
+    fn resolve(&self, function: &FunctionName) -> Option<Resolution> {
+        let source = self.get(&format!("{}:{}", function.name, function.version));
+        Some(source.map_or(Resolution::Host, |source| Resolution::Source(source.as_str().into())))
     }
 }
 
@@ -115,5 +153,12 @@ impl fmt::Debug for ContentHash {
 /// Whether two error type URIs name the same standard type, whatever host and path they are written with (DSL "Traps").
 #[must_use]
 pub fn same_error_type(a: &str, b: &str) -> bool {
-    a == b
+    a == b || standard_type(a).is_some_and(|name| standard_type(b) == Some(name))
+}
+
+/// The name of a standard error type.
+fn standard_type(uri: &str) -> Option<&str> {
+    let hosts = ["https://serverlessworkflow.io/", "https://open-workflow-specification.org/"];
+    let path = hosts.iter().find_map(|host| uri.strip_prefix(host))?;
+    ["spec/1.0.0/errors/", "dsl/errors/types/"].iter().find_map(|prefix| path.strip_prefix(prefix))
 }

@@ -15,10 +15,12 @@
 mod data;
 mod definition;
 mod diagnostic;
+mod document;
 mod duration;
 mod events;
 mod expression;
 mod model;
+mod parse;
 mod pointer;
 mod schema;
 mod template;
