@@ -212,3 +212,6 @@ impl Machine<'_> {
         self.state.agenda.push(Move::Raise { frame, fault });
     }
 }
+
+#[cfg(test)]
+mod tests;
