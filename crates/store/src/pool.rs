@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use engine::OrgId;
+use sha2::{Digest, Sha256};
 use sqlx::{
     Postgres,
-    migrate::{Migrate, Migrator},
+    migrate::{Migrate, MigrateError, Migrator},
     pool::PoolConnection,
     postgres::{PgConnectOptions, PgPool, PgPoolOptions},
 };
@@ -94,13 +95,23 @@ impl Store {
         Ok(())
     }
 
+    /// A name that changes whenever a migration does: for the template of test databases.
+    #[must_use]
+    pub fn schema_name() -> String {
+        let hash = MIGRATIONS.iter().fold(Sha256::new(), |hash, migration| hash.chain_update(&migration.checksum));
+        format!("schema_{}", hex::encode(&hash.finalize()[..8]))
+    }
+
     /// Whether the schema fits this binary; what a readiness probe asks.
     ///
     /// # Errors
     /// The database cannot be reached.
     pub async fn check_schema(&self) -> Result<Schema> {
         let mut connection = sqlx::ConnectOptions::connect(&self.options).await?;
-        let applied = connection.list_applied_migrations(&MIGRATIONS.table_name).await?;
+        let applied = match connection.list_applied_migrations(&MIGRATIONS.table_name).await {
+            Err(MigrateError::Execute(error)) if is_missing_table(&error) => Vec::new(),
+            applied => applied?,
+        };
         sqlx::Connection::close(connection).await?;
         let has = |version: i64| applied.iter().any(|migration| migration.version == version);
         let missing = MIGRATIONS.iter().filter(|migration| !has(migration.version)).count();
@@ -155,6 +166,11 @@ impl Store {
         self.engine.close().await;
         self.relaxed.close().await;
     }
+}
+
+/// Whether nothing was ever migrated.
+fn is_missing_table(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "42P01")
 }
 
 /// From here to its end the transaction acts for one organisation, and sees nothing else.
