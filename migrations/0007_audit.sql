@@ -15,6 +15,7 @@ create table audit (
     prev_hash   bytea,
     hash        bytea,
     constraint sealed_at_once check (num_nonnulls(seq, prev_hash, hash) in (0, 3)),
+    constraint hashes_are_whole check (octet_length(prev_hash) = 32 and octet_length(hash) = 32),
     unique (org_id, seq)
 );
 
@@ -24,7 +25,7 @@ create index audit_by_subject on audit (org_id, subject, audit_id);
 create table audit_heads (
     org_id uuid   primary key,
     seq    bigint not null,
-    hash   bytea  not null
+    hash   bytea  not null check (octet_length(hash) = 32)
 );
 
 create function keep_audit() returns trigger

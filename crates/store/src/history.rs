@@ -18,7 +18,8 @@ pub struct Loaded {
     pub definition: ContentHash,
     /// Where it came from, unless it was started from outside.
     pub parent: Option<Parent>,
-    /// Why it was set aside, if it was: it must not be driven.
+    /// Why it was set aside, if it was: it must not be driven. A [`MessageBody::Cancel`] still ends it, by a flush that
+    /// appends the fact and says the phase without folding.
     pub quarantined: Option<String>,
     /// A cache of the fold, and how many facts it holds.
     pub snapshot: Option<(u64, Snapshot)>,

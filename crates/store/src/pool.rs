@@ -63,6 +63,9 @@ const PINNED_PLANS: [(&str, &str); 6] = [
     ("jit", "off"),
 ];
 
+/// A connection whose client is gone, or hangs, must not hold its locks for ever.
+const BOUNDS: [(&str, &str); 2] = [("idle_in_transaction_session_timeout", "60s"), ("tcp_keepalives_idle", "30")];
+
 impl Store {
     /// The database at `options`, whose login is a member of both roles, or a superuser.
     #[must_use]
@@ -73,6 +76,7 @@ impl Store {
                 .acquire_timeout(Duration::from_secs(10))
                 .connect_lazy_with(options)
         };
+        let options = options.application_name("stationmaster").options(BOUNDS);
         let tenant = options.clone().options([("role", "stationmaster_app")]);
         let engine = options.clone().options([("role", "stationmaster_worker")]).options(PINNED_PLANS);
         let relaxed = engine.clone().options([("synchronous_commit", "off")]);

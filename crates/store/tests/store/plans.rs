@@ -56,3 +56,43 @@ async fn a_claim_reads_neither_what_is_due_later_nor_what_others_hold() {
     assert!(read("Rows Removed by Filter") < 1.0, "{due:#}");
     assert!(nodes.iter().all(|node| node["Node Type"] != "Sort"), "{plan:#}");
 }
+
+/// Statements for people, who wait for one answer at a time.
+const FOR_PEOPLE: [&str; 4] = ["list_runs", "list_audit", "gates", "queue_metrics"];
+
+/// Tables of a few rows, which are read whole.
+const SMALL: [&str; 2] = ["clock", "function_sets"];
+
+#[tokio::test]
+async fn no_statement_of_the_engine_reads_a_whole_table() {
+    let world = World::new().await;
+    let mut connection = world.store.engine().await.unwrap();
+    let mut checked = 0;
+    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/queries")).unwrap() {
+        let path = file.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        if FOR_PEOPLE.contains(&name.as_str()) {
+            continue;
+        }
+        let prepare = format!("prepare {name} as {}", std::fs::read_to_string(&path).unwrap());
+        sqlx::raw_sql(sqlx::AssertSqlSafe(prepare)).execute(&mut *connection).await.unwrap();
+        let parameters: i32 = sqlx::query_scalar(
+            "select coalesce(cardinality(parameter_types), 0) from pg_prepared_statements where name = $1",
+        )
+        .bind(&name)
+        .fetch_one(&mut *connection)
+        .await
+        .unwrap();
+        let nulls = vec!["null"; usize::try_from(parameters).unwrap()].join(", ");
+        let arguments = if nulls.is_empty() { String::new() } else { format!("({nulls})") };
+        let explain = format!("explain (format json) execute {name}{arguments}");
+        let plan: Value = sqlx::query_scalar(sqlx::AssertSqlSafe(explain)).fetch_one(&mut *connection).await.unwrap();
+        let whole: Vec<_> = nodes(&plan[0]["Plan"])
+            .into_iter()
+            .filter(|node| node["Node Type"] == "Seq Scan" && !SMALL.contains(&node["Relation Name"].as_str().unwrap()))
+            .collect();
+        assert!(whole.is_empty(), "{name}: {plan:#}");
+        checked += 1;
+    }
+    assert!(checked > 20);
+}
