@@ -1,0 +1,82 @@
+//! Definitions as runs pin them: read and parsed once, then shared by content hash.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use definitions::{Catalog, ContentHash, Definition, FunctionName, Resolution};
+use engine::OrgId;
+use store::{Store, definitions::Stored};
+use thiserror::Error;
+
+/// How many definitions are kept in memory.
+const CAPACITY: usize = 1024;
+
+/// Why a definition is not at hand.
+#[derive(Debug, Error)]
+pub(crate) enum Error {
+    /// It could not be read.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// What is stored is refused by this version of the program.
+    #[error("definition {hash} cannot be parsed by this version: {reason}")]
+    Unreadable { hash: ContentHash, reason: String },
+}
+
+/// The definitions that have been needed; cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Library {
+    store: Store,
+    parsed: Arc<Mutex<Parsed>>,
+}
+
+type Parsed = HashMap<(OrgId, ContentHash), Arc<Definition>>;
+
+impl Library {
+    pub(crate) fn new(store: Store) -> Self {
+        Self { store, parsed: Arc::default() }
+    }
+
+    /// The definition of a hash, within an organisation.
+    ///
+    /// # Errors
+    /// It is not registered, or is refused.
+    pub(crate) async fn get(&self, org: OrgId, hash: ContentHash) -> Result<Arc<Definition>, Error> {
+        if let Some(definition) = self.parsed().get(&(org, hash)) {
+            return Ok(Arc::clone(definition));
+        }
+        let stored = store::definitions::get(&mut *self.store.engine().await?, org, hash).await?;
+        let definition = Arc::new(parse(&stored)?);
+        let mut parsed = self.parsed();
+        if parsed.len() >= CAPACITY {
+            parsed.clear();
+        }
+        parsed.insert((org, hash), Arc::clone(&definition));
+        Ok(definition)
+    }
+
+    fn parsed(&self) -> MutexGuard<'_, Parsed> {
+        self.parsed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn parse(stored: &Stored) -> Result<Definition, Error> {
+    let refused = |reason: String| Error::Unreadable { hash: stored.hash, reason };
+    let definition =
+        Definition::parse(&stored.source, &Linked(&stored.functions)).map_err(|found| refused(found.to_string()))?;
+    if definition.hash != stored.hash {
+        return Err(refused(format!("its content has the hash {}", definition.hash)));
+    }
+    Ok(definition)
+}
+
+/// The functions that a definition was linked with; any other name was one of the host's when it was registered.
+struct Linked<'a>(&'a BTreeMap<String, String>);
+
+impl Catalog for Linked<'_> {
+    fn resolve(&self, function: &FunctionName) -> Option<Resolution> {
+        let source = self.0.get(&format!("{}:{}", function.name, function.version));
+        Some(source.map_or(Resolution::Host, |source| Resolution::Source(source.as_str().into())))
+    }
+}
