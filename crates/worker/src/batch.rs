@@ -1,0 +1,109 @@
+//! A run's next flush in the making: facts applied to a private copy of the run, with all that they cause.
+//!
+//! Nothing of it counts before it is committed: a commit that is refused, or that comes too late for what is in the inbox,
+//! drops the batch, and the run is what it was.
+
+use engine::{Diverged, Effect, Fact, FactBody, Pending, Run, Timestamp};
+use store::{
+    Recorded,
+    history::{InboxId, Message, MessageBody},
+};
+
+/// Facts that are not committed yet.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    /// The run after them.
+    pub(crate) run: Run,
+    /// The `seq` of the first.
+    pub(crate) seq: u64,
+    pub(crate) facts: Vec<Recorded>,
+    /// Messages that lead to no fact.
+    pub(crate) discarded: Vec<InboxId>,
+    /// Whether a fact would not have been made had the run been woken before.
+    pub(crate) only_unless_woken: bool,
+    at: Timestamp,
+}
+
+impl Batch {
+    /// Nothing yet; what is added happens at `now`, or at the run's last fact if that is later.
+    pub(crate) fn new(run: Run, now: Timestamp) -> Self {
+        let (seq, at) = (run.facts(), now.max(run.now()));
+        Self { run, seq, facts: Vec::new(), discarded: Vec::new(), only_unless_woken: false, at }
+    }
+
+    /// Whether there is nothing to commit.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.facts.is_empty() && self.discarded.is_empty()
+    }
+
+    /// What the run waits for after the facts.
+    pub(crate) fn pending(&self) -> Pending {
+        self.run.pending()
+    }
+
+    /// The effects of all facts.
+    pub(crate) fn effects(&self) -> impl Iterator<Item = &Effect> {
+        self.facts.iter().flat_map(|recorded| &recorded.effects)
+    }
+
+    /// When its facts happen.
+    pub(crate) fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// Adds a fact.
+    ///
+    /// # Errors
+    /// It does not fit the run.
+    pub(crate) fn add(&mut self, body: FactBody) -> Result<(), Diverged> {
+        self.record(body, None)
+    }
+
+    fn record(&mut self, body: FactBody, consumes: Option<InboxId>) -> Result<(), Diverged> {
+        let fact = Fact::new(self.at, body);
+        let effects = self.run.apply(&fact)?;
+        self.facts.push(Recorded { fact, effects, consumes });
+        Ok(())
+    }
+
+    /// Adds what a message says. A paused run takes commands only; one that has ended takes nothing any more.
+    ///
+    /// # Errors
+    /// It does not fit the run.
+    pub(crate) fn take(&mut self, message: &Message) -> Result<(), Diverged> {
+        let paused = self.run.phase().name() == "suspended";
+        if self.run.phase().is_terminal() {
+            self.discarded.push(message.id);
+            return Ok(());
+        }
+        let body = match message.body.clone() {
+            MessageBody::Event { .. } | MessageBody::ChildEnded { .. } if paused => return Ok(()),
+            MessageBody::Event { step, filter, event } => FactBody::EventReceived { step, filter, event },
+            MessageBody::ChildEnded { step, child, outcome } => FactBody::ChildEnded { step, child, outcome },
+            MessageBody::Cancel { reason } => FactBody::Cancelled { reason },
+            MessageBody::Suspend if !paused => FactBody::Suspended,
+            MessageBody::Resume if paused => FactBody::Resumed,
+            MessageBody::Suspend | MessageBody::Resume => {
+                self.discarded.push(message.id);
+                return Ok(());
+            }
+        };
+        self.record(body, Some(message.id))
+    }
+
+    /// Adds every timer that is due.
+    ///
+    /// # Errors
+    /// One does not fit the run.
+    pub(crate) fn fire(&mut self) -> Result<(), Diverged> {
+        let mut last = None;
+        while let Some(timer) =
+            self.pending().timer.filter(|timer| timer.due <= self.at && last.as_ref() != Some(timer))
+        {
+            self.add(FactBody::TimerFired { step: timer.step.clone(), timer: timer.kind })?;
+            self.only_unless_woken = true;
+            last = Some(timer);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,105 @@
+//! Reading a run back: the fold of its facts, from its snapshot if there is one that fits.
+
+use std::sync::Arc;
+
+use definitions::Definition;
+use engine::{Run, Snapshot};
+use store::history::{self, Loaded};
+
+use super::{Drive, End, Stop};
+use crate::{
+    calls::Calls,
+    driver::{Driver, Unread},
+    leases::Activation,
+    turns::Turn,
+};
+
+/// How many facts are folded before others get their turn.
+const FOLD_AT_ONCE: usize = 100;
+
+impl<'a> Drive<'a> {
+    /// Reads the claimed run and drives it.
+    pub(crate) async fn begin(driver: &'a Driver, activation: Activation, turn: Turn) -> End {
+        let loaded = match read(driver, &activation, false).await {
+            Ok(Some(loaded)) => loaded,
+            Ok(None) => {
+                activation.end();
+                return End::Over;
+            }
+            Err(stop) => return Self::halt(driver, activation, stop).await,
+        };
+        if let Some(reason) = loaded.quarantined.clone() {
+            return Self::leave_aside(driver, activation, loaded, reason).await;
+        }
+        match Self::restore(driver, &activation, loaded, turn).await {
+            Ok(drive) => drive.run(activation).await,
+            Err(stop) => Self::halt(driver, activation, stop).await,
+        }
+    }
+
+    async fn restore(
+        driver: &'a Driver,
+        activation: &Activation,
+        mut loaded: Loaded,
+        turn: Turn,
+    ) -> Result<Self, Stop> {
+        let (org, hash) = (activation.org, loaded.definition);
+        let definition = driver.read(|| async { Ok(driver.library.get(org, hash).await?) }).await?;
+        let run = match restore(activation, &definition, loaded.snapshot.take()) {
+            Some(run) => run,
+            None => {
+                loaded = read(driver, activation, true).await?.ok_or(Stop::GiveBack)?;
+                Run::new(activation.run(), definition)
+            }
+        };
+        let since_snapshot = (loaded.facts.len() as u64, loaded.bytes);
+        let run = fold(run, &loaded).await?;
+        Ok(Self {
+            driver,
+            turn,
+            parent: loaded.parent,
+            run,
+            calls: Calls::default(),
+            messages: Vec::new(),
+            seen: activation.wake() - 1,
+            wake: activation.wake(),
+            unscanned: false,
+            since_snapshot,
+        })
+    }
+}
+
+async fn read(driver: &Driver, activation: &Activation, whole: bool) -> Result<Option<Loaded>, Stop> {
+    driver
+        .read(|| async {
+            let mut connection = driver.store.engine().await?;
+            match history::load(&mut connection, activation.run(), whole).await {
+                Ok(loaded) => Ok(Some(loaded)),
+                Err(store::Error::UnknownRun(_)) => Ok(None),
+                // A snapshot is a cache: one that cannot be read is done without.
+                Err(store::Error::Corrupt { .. }) if !whole => {
+                    history::load(&mut connection, activation.run(), true).await.map(Some).map_err(Unread::from)
+                }
+                Err(error) => Err(error.into()),
+            }
+        })
+        .await
+}
+
+/// The run before the first of the loaded facts; `None` if its snapshot is of another version.
+fn restore(activation: &Activation, definition: &Arc<Definition>, snapshot: Option<(u64, Snapshot)>) -> Option<Run> {
+    match snapshot {
+        Some((_, snapshot)) => Run::restore(activation.run(), Arc::clone(definition), snapshot),
+        None => Some(Run::new(activation.run(), Arc::clone(definition))),
+    }
+}
+
+async fn fold(mut run: Run, loaded: &Loaded) -> Result<Run, Stop> {
+    for facts in loaded.facts.chunks(FOLD_AT_ONCE) {
+        for fact in facts {
+            run.apply(fact)?;
+        }
+        tokio::task::yield_now().await;
+    }
+    Ok(run)
+}
