@@ -4,6 +4,7 @@
 //! another attempt can help. Nothing here knows a database or a clock: keys and times come in.
 
 pub mod egress;
+pub mod forge;
 pub mod generate;
 pub mod http;
 pub mod mail;

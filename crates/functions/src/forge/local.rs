@@ -1,0 +1,388 @@
+//! The local forge: repositories and pipelines on this machine, no account needed.
+//!
+//! ```text
+//! <root>/repositories/<owner>/<name>.git   bare repositories
+//! <root>/runs/<id>/run.json                a run's state and its webhooks, one file
+//! <root>/runs/<id>/{work,venv,dist,logs}   what its stages made
+//! <root>/registry/                         pushed artifacts by digest
+//! <root>/cache/                            pip and its cache
+//! ```
+//!
+//! All state is on disk. After a crash [`Local::reconcile`] goes on with every run that has not
+//! ended, from the stage that was interrupted, and sends every webhook that was not taken.
+
+mod artifacts;
+mod deliver;
+mod disk;
+mod git;
+mod payload;
+mod process;
+mod record;
+mod runner;
+mod stages;
+mod workshop;
+
+pub use artifacts::{Artifact, Artifacts, Kind};
+pub use deliver::Webhook;
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{Answer, Commit, Dispatch, Error, Forge, Repository, RunStatus};
+use crate::egress::{Egress, Policy};
+use record::Record;
+use runner::Run;
+
+/// Where the time of webhooks and commits comes from.
+pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+
+/// How a local forge works.
+#[derive(Clone)]
+pub struct Config {
+    /// The folder that everything is in.
+    pub root: PathBuf,
+    /// Where progress is told.
+    pub webhook: Webhook,
+    /// The start of the links in webhooks (`http://127.0.0.1:8080/forge`).
+    pub page: String,
+    /// Where the time comes from.
+    pub clock: Clock,
+    /// The Python that agents are built with, 3.10 or later.
+    pub python: OsString,
+    /// Where programs are found.
+    pub path: OsString,
+    /// Whether a container engine is used where one answers.
+    pub containers: bool,
+    /// Where images are pushed to, beside the local registry.
+    pub image_registry: Option<String>,
+    /// The time for a stage in place of the budgets of REQUIREMENTS 1.4.
+    pub budget: Option<Duration>,
+}
+
+impl Config {
+    /// The usual settings, with this process's `PATH`.
+    pub fn new(root: impl Into<PathBuf>, webhook: Webhook, clock: Clock) -> Self {
+        let page = format!("{}/forge", webhook.url.origin().ascii_serialization());
+        Self {
+            root: root.into(),
+            webhook,
+            page,
+            clock,
+            python: "python3".into(),
+            path: std::env::var_os("PATH").unwrap_or_default(),
+            containers: true,
+            image_registry: None,
+            budget: None,
+        }
+    }
+
+    /// The whole environment of a stage's programs: what pip and the engine need to reach their
+    /// registries, and nothing else of this process.
+    fn environment(&self) -> Vec<(OsString, OsString)> {
+        const NAMES: &[&str] = &[
+            "HOME",
+            "DOCKER_HOST",
+            "SSL_CERT_FILE",
+            "SSL_CERT_DIR",
+            "REQUESTS_CA_BUNDLE",
+            "HTTP_PROXY",
+            "HTTPS_PROXY",
+            "NO_PROXY",
+            "http_proxy",
+            "https_proxy",
+            "no_proxy",
+        ];
+        let kept = |name: &str| NAMES.contains(&name) || name.starts_with("PIP_");
+        let mut all: Vec<_> = std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(kept)).collect();
+        let own = [
+            ("PATH", self.path.clone()),
+            ("LANG", "C.UTF-8".into()),
+            ("PYTHONDONTWRITEBYTECODE", "1".into()),
+            ("PIP_DISABLE_PIP_VERSION_CHECK", "1".into()),
+            ("PIP_NO_INPUT", "1".into()),
+            ("PIP_CACHE_DIR", self.root.join("cache/pip").into()),
+        ];
+        all.retain(|(name, _)| own.iter().all(|(mine, _)| name != mine));
+        all.extend(own.map(|(name, value)| (name.into(), value)));
+        all
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config").field("root", &self.root).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug)]
+struct Inner {
+    config: Config,
+    repositories: git::Repositories,
+    artifacts: Artifacts,
+    egress: Egress,
+    /// Held while the shared pip is made.
+    tools: tokio::sync::Mutex<()>,
+    runs: tokio::sync::Mutex<HashMap<u64, Arc<Run>>>,
+    /// The runs that a worker or a teller of this process is on, and whether it is asked again.
+    busy: std::sync::Mutex<HashMap<(u64, &'static str), bool>>,
+    /// Held while a commit is made, so that two of one process do not meet.
+    commits: tokio::sync::Mutex<()>,
+}
+
+/// A forge on this machine.
+#[derive(Debug)]
+pub struct Local {
+    inner: Arc<Inner>,
+    tasks: TaskTracker,
+    stopped: CancellationToken,
+}
+
+impl Local {
+    /// Opens the forge in the configured folder; starts nothing.
+    ///
+    /// # Errors
+    /// [`Error::Broken`] where this machine fails.
+    pub async fn open(mut config: Config) -> Result<Self, Error> {
+        disk::create_dir(&config.root.join("repositories")).await?;
+        disk::create_dir(&config.root.join("runs")).await?;
+        config.root =
+            tokio::fs::canonicalize(&config.root).await.map_err(|error| disk::broken("find the folder", &error))?;
+        let policy = Policy { timeout: Duration::from_secs(10), ..Policy::default().with_loopback() };
+        let egress = Egress::new(policy)
+            .map_err(|error| Error::Broken { what: "the HTTP client".to_owned(), reason: error.to_string() })?;
+        let inner = Inner {
+            repositories: git::Repositories::new(config.root.join("repositories"), config.path.clone()),
+            artifacts: Artifacts::new(config.root.join("registry")),
+            config,
+            egress,
+            tools: tokio::sync::Mutex::default(),
+            runs: tokio::sync::Mutex::default(),
+            busy: std::sync::Mutex::default(),
+            commits: tokio::sync::Mutex::default(),
+        };
+        Ok(Self { inner: Arc::new(inner), tasks: TaskTracker::new(), stopped: CancellationToken::new() })
+    }
+
+    /// Goes on with every run that has not ended and sends every webhook that was not taken.
+    /// Call it at start, and now and then.
+    ///
+    /// # Errors
+    /// [`Error::Broken`] for the first run that cannot be read; the others go on.
+    pub async fn reconcile(&self) -> Result<(), Error> {
+        let root = self.inner.config.root.join("runs");
+        let failed = |error: std::io::Error| disk::broken("read the runs", &error);
+        let mut entries = tokio::fs::read_dir(&root).await.map_err(failed)?;
+        let mut first = Ok(());
+        while let Some(entry) = entries.next_entry().await.map_err(failed)? {
+            let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+            match self.run(id).await {
+                Ok(run) => self.start(id, &run),
+                // A folder without a file: the crash came before the run was there.
+                Err(Error::NotFound(_)) => {}
+                Err(error) => first = first.and(Err(error)),
+            }
+        }
+        first
+    }
+
+    /// Stops all work; runs stay as they are until [`Local::reconcile`].
+    pub async fn stop(&self) {
+        self.stopped.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// The registry that pipelines push to.
+    #[must_use]
+    pub fn artifacts(&self) -> &Artifacts {
+        &self.inner.artifacts
+    }
+
+    /// The log of a stage of a run's current attempt, if it has begun.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown run.
+    pub async fn log(&self, run: u64, stage: &str) -> Result<Option<String>, Error> {
+        if !super::STAGES.contains(&stage) {
+            return Err(Error::NotFound(format!("the stage {stage:?}")));
+        }
+        let run = self.run(run).await?;
+        let attempt = run.record().await.attempt;
+        let text = disk::read(&run.log(attempt, stage)).await?;
+        Ok(text.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    async fn run(&self, id: u64) -> Result<Arc<Run>, Error> {
+        let mut runs = self.inner.runs.lock().await;
+        if let Some(run) = runs.get(&id) {
+            return Ok(Arc::clone(run));
+        }
+        let found = Run::load(self.home(id)).await?;
+        let run = Arc::new(found.ok_or_else(|| Error::NotFound(format!("the run {id}")))?);
+        runs.insert(id, Arc::clone(&run));
+        Ok(run)
+    }
+
+    async fn run_of(&self, repository: &Repository, id: u64) -> Result<Arc<Run>, Error> {
+        let run = self.run(id).await?;
+        if run.record().await.repository == *repository {
+            return Ok(run);
+        }
+        Err(Error::NotFound(format!("the run {id} of {repository}")))
+    }
+
+    /// Starts what of worker and teller is not at work on the run.
+    fn start(&self, id: u64, run: &Arc<Run>) {
+        self.task(id, "work", run, runner::work);
+        self.task(id, "tell", run, runner::tell);
+    }
+
+    /// Runs `task` for the run until it ends with nothing asked in the meantime: one at a time.
+    fn task<F>(&self, id: u64, what: &'static str, run: &Arc<Run>, task: fn(Arc<Inner>, Arc<Run>) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        match self.inner.busy().entry((id, what)) {
+            Entry::Occupied(mut again) => {
+                again.insert(true);
+                return;
+            }
+            Entry::Vacant(free) => free.insert(false),
+        };
+        let (inner, run, stopped) = (Arc::clone(&self.inner), Arc::clone(run), self.stopped.clone());
+        self.tasks.spawn(async move {
+            while stopped.run_until_cancelled(task(Arc::clone(&inner), Arc::clone(&run))).await.is_some() {
+                let mut busy = inner.busy();
+                if busy.get(&(id, what)) != Some(&true) {
+                    busy.remove(&(id, what));
+                    return;
+                }
+                busy.insert((id, what), false);
+            }
+        });
+    }
+
+    fn home(&self, id: u64) -> PathBuf {
+        self.inner.config.root.join("runs").join(id.to_string())
+    }
+
+    async fn dispatch_run(&self, repository: &Repository, dispatch: &Dispatch) -> Result<u64, Error> {
+        let id = record::run_id(repository, &dispatch.idempotency_key);
+        match self.run(id).await {
+            Err(Error::NotFound(_)) => {}
+            Err(error) => return Err(error),
+            Ok(run) => {
+                let known = run.record().await.dispatch;
+                if (&known.sha, &known.branch) != (&dispatch.sha, &dispatch.branch) {
+                    let key = &dispatch.idempotency_key;
+                    return Err(Error::Conflict(format!("the key {key:?} was used for another commit")));
+                }
+                self.start(id, &run);
+                return Ok(id);
+            }
+        }
+        let (branch, sha) = (&dispatch.branch, &dispatch.sha);
+        if !self.inner.repositories.holds(repository, branch, sha).await? {
+            return Err(Error::NotFound(format!("the commit {sha:?} on {branch} of {repository}")));
+        }
+        let new = Record::new(repository, dispatch, (self.inner.config.clock)());
+        let run = {
+            let mut runs = self.inner.runs.lock().await;
+            let run = runs.entry(id).or_insert_with(|| Arc::new(Run::new(self.home(id), new)));
+            let run = Arc::clone(run);
+            if run.record().await.attempt == 0
+                && let Err(error) = run.begin(&self.inner, None).await
+            {
+                runs.remove(&id);
+                return Err(error);
+            }
+            run
+        };
+        self.start(id, &run);
+        Ok(id)
+    }
+}
+
+impl Inner {
+    fn busy(&self) -> std::sync::MutexGuard<'_, HashMap<(u64, &'static str), bool>> {
+        self.busy.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Drop for Local {
+    fn drop(&mut self) {
+        self.stopped.cancel();
+    }
+}
+
+impl Forge for Local {
+    fn create_repository<'a>(&'a self, repository: &'a Repository) -> Answer<'a, ()> {
+        Box::pin(self.inner.repositories.create(repository))
+    }
+
+    fn commit<'a>(&'a self, repository: &'a Repository, commit: &'a Commit) -> Answer<'a, String> {
+        Box::pin(async move {
+            let _alone = self.inner.commits.lock().await;
+            let seconds = (self.inner.config.clock)().timestamp();
+            self.inner.repositories.commit(repository, commit, seconds).await
+        })
+    }
+
+    fn dispatch<'a>(&'a self, repository: &'a Repository, dispatch: &'a Dispatch) -> Answer<'a, u64> {
+        Box::pin(self.dispatch_run(repository, dispatch))
+    }
+
+    fn rerun<'a>(&'a self, repository: &'a Repository, run: u64, key: &'a str) -> Answer<'a, u32> {
+        Box::pin(async move {
+            let found = self.run_of(repository, run).await?;
+            let attempt = found.begin(&self.inner, Some(key)).await?;
+            self.start(run, &found);
+            Ok(attempt)
+        })
+    }
+
+    fn cancel<'a>(&'a self, repository: &'a Repository, run: u64) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let found = self.run_of(repository, run).await?;
+            if found.record().await.status != record::Status::Completed {
+                found.update(|record| record.cancelling = true).await?;
+                found.token().cancel();
+                self.start(run, &found);
+            }
+            Ok(())
+        })
+    }
+
+    fn status<'a>(&'a self, repository: &'a Repository, run: u64) -> Answer<'a, RunStatus> {
+        Box::pin(async move {
+            let record = self.run_of(repository, run).await?.record().await;
+            let page = &self.inner.config.page;
+            let workflow_run = payload::run(&record, page);
+            let word = |field: &str| workflow_run[field].as_str().map(str::to_owned);
+            Ok(RunStatus {
+                run_id: record.id,
+                attempt: record.attempt,
+                status: word("status").unwrap_or_default(),
+                conclusion: word("conclusion"),
+                jobs: record.jobs.iter().map(|job| payload::job(&record, job, page)).collect(),
+                workflow_run,
+            })
+        })
+    }
+
+    fn read<'a>(&'a self, repository: &'a Repository, commit: &'a str, path: &'a str) -> Answer<'a, Option<Vec<u8>>> {
+        Box::pin(self.inner.repositories.read(repository, commit, path))
+    }
+}
+
+#[cfg(test)]
+mod tests;
