@@ -4,11 +4,15 @@
 //! another attempt can help. Nothing here knows a database or a clock: keys and times come in.
 
 pub mod egress;
+pub mod evidence;
 pub mod forge;
 pub mod generate;
 pub mod http;
 pub mod mail;
+mod registry;
 pub mod secrets;
+
+pub use registry::{Parts, registry};
 
 #[cfg(test)]
 mod testing;

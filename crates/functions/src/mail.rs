@@ -48,7 +48,8 @@ pub enum Security {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Mail {
-    /// The receivers, at least one.
+    /// The receivers, at least one; a single one may be written without a list.
+    #[serde(deserialize_with = "one_or_more")]
     pub to: Vec<String>,
     /// The subject, on one line.
     pub subject: String,
@@ -155,6 +156,19 @@ impl Mailer {
         };
         built.map_err(|error| Error::Mail(error.to_string()))
     }
+}
+
+fn one_or_more<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "`to` must be an address or a list of addresses")]
+    enum Form {
+        One(String),
+        More(Vec<String>),
+    }
+    Ok(match Form::deserialize(input)? {
+        Form::One(one) => vec![one],
+        Form::More(all) => all,
+    })
 }
 
 fn mailbox(text: &str) -> Result<Mailbox, AddressError> {

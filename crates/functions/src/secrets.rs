@@ -97,6 +97,12 @@ impl Secrets {
     }
 }
 
+impl engine::Secrets for Secrets {
+    fn resolve(&self, name: &str) -> Result<String, String> {
+        Self::resolve(self, name).map(|secret| secret.0).map_err(|error| error.to_string())
+    }
+}
+
 impl Secret {
     /// Wraps a value that was obtained otherwise (a generated one, say).
     pub fn new(value: impl Into<String>) -> Self {

@@ -31,6 +31,7 @@ fn manifest(industry: &str) -> Manifest {
 }
 
 /// A forge in `root`, and a signal at the end of each run.
+#[expect(clippy::disallowed_methods, reason = "the test is the outermost caller: it owns the clock")]
 async fn forge(root: &Path) -> (Local, watch::Receiver<u32>) {
     let (tell, ended) = watch::channel(0);
     let tell = Arc::new(tell);
@@ -83,7 +84,6 @@ fn conclusions(status: &RunStatus) -> Vec<&str> {
 }
 
 #[tokio::test]
-#[expect(clippy::disallowed_methods, reason = "the test is the outermost caller: it owns the clock")]
 async fn a_generated_agent_passes_and_a_broken_one_does_not() {
     let root = tempfile::tempdir().expect("dir");
     let (forge, ended) = forge(root.path()).await;

@@ -4,6 +4,7 @@
 //! <root>/repositories/<owner>/<name>.git   bare repositories
 //! <root>/runs/<id>/run.json                a run's state and its webhooks, one file
 //! <root>/runs/<id>/{work,venv,dist,logs}   what its stages made
+//! <root>/keys/                             the run of each idempotency key
 //! <root>/registry/                         pushed artifacts by digest
 //! <root>/cache/                            pip and its cache
 //! ```
@@ -134,6 +135,8 @@ struct Inner {
     runs: tokio::sync::Mutex<HashMap<u64, Arc<Run>>>,
     /// The runs that a worker or a teller of this process is on, and whether it is asked again.
     busy: std::sync::Mutex<HashMap<(u64, &'static str), bool>>,
+    /// Held while a run gets its id.
+    ids: tokio::sync::Mutex<()>,
     /// Held while a commit is made, so that two of one process do not meet.
     commits: tokio::sync::Mutex<()>,
 }
@@ -167,6 +170,7 @@ impl Local {
             tools: tokio::sync::Mutex::default(),
             runs: tokio::sync::Mutex::default(),
             busy: std::sync::Mutex::default(),
+            ids: tokio::sync::Mutex::default(),
             commits: tokio::sync::Mutex::default(),
         };
         Ok(Self { inner: Arc::new(inner), tasks: TaskTracker::new(), stopped: CancellationToken::new() })
@@ -275,8 +279,23 @@ impl Local {
         self.inner.config.root.join("runs").join(id.to_string())
     }
 
+    /// The id that `key` has, or gets now: greater than any before, as GitHub's are.
+    async fn run_id(&self, repository: &Repository, key: &str) -> Result<u64, Error> {
+        let _alone = self.inner.ids.lock().await;
+        let name = disk::digest(&[repository.owner(), repository.name(), key]);
+        let path = self.inner.config.root.join("keys").join(name);
+        if let Some(text) = disk::read(&path).await? {
+            let known = String::from_utf8_lossy(&text).trim().parse();
+            return known.map_err(|_| Error::Broken { what: path.display().to_string(), reason: "no id".to_owned() });
+        }
+        let now = u64::try_from((self.inner.config.clock)().timestamp_millis()).unwrap_or_default();
+        let id = disk::next_number(&self.inner.config.root.join("runs"), now).await?;
+        disk::replace(&path, id.to_string().as_bytes()).await?;
+        Ok(id)
+    }
+
     async fn dispatch_run(&self, repository: &Repository, dispatch: &Dispatch) -> Result<u64, Error> {
-        let id = record::run_id(repository, &dispatch.idempotency_key);
+        let id = self.run_id(repository, &dispatch.idempotency_key).await?;
         match self.run(id).await {
             Err(Error::NotFound(_)) => {}
             Err(error) => return Err(error),
@@ -294,7 +313,7 @@ impl Local {
         if !self.inner.repositories.holds(repository, branch, sha).await? {
             return Err(Error::NotFound(format!("the commit {sha:?} on {branch} of {repository}")));
         }
-        let new = Record::new(repository, dispatch, (self.inner.config.clock)());
+        let new = Record::new(id, repository, dispatch, (self.inner.config.clock)());
         let run = {
             let mut runs = self.inner.runs.lock().await;
             let run = runs.entry(id).or_insert_with(|| Arc::new(Run::new(self.home(id), new)));

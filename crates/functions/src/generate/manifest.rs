@@ -26,7 +26,7 @@ pub struct Manifest {
     #[serde(default, alias = "tool_authorizations")]
     pub tools: Vec<Tool>,
     /// What it promises.
-    #[serde(default)]
+    #[serde(default, alias = "sla_targets")]
     pub sla: Sla,
 }
 
@@ -66,14 +66,14 @@ pub struct Capability {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "`capabilities[]` must be a name or {name, description}")]
 enum CapabilityForm {
     Name(String),
     Full {
         #[serde(alias = "skill_name")]
         name: String,
         #[serde(default)]
-        description: String,
+        description: Option<String>,
     },
 }
 
@@ -81,7 +81,7 @@ impl From<CapabilityForm> for Capability {
     fn from(form: CapabilityForm) -> Self {
         match form {
             CapabilityForm::Name(name) => Self { name, description: String::new() },
-            CapabilityForm::Full { name, description } => Self { name, description },
+            CapabilityForm::Full { name, description } => Self { name, description: description.unwrap_or_default() },
         }
     }
 }
@@ -90,15 +90,17 @@ impl From<CapabilityForm> for Capability {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tool {
     /// The tool's name.
+    #[serde(alias = "name")]
     pub tool: String,
     /// Verbs such as `read`; none grants nothing.
     #[serde(default)]
     pub permissions: Vec<String>,
 }
 
-/// The service level, with the defaults of REQUIREMENTS 1.7.
+/// The service level, with the defaults of REQUIREMENTS 1.7; its numbers may also stand below
+/// `metrics`, as an SLA definition has them.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(from = "SlaForm")]
 pub struct Sla {
     /// 95 of 100 answers take less, in milliseconds.
     pub response_time_p95_ms: f64,
@@ -106,6 +108,31 @@ pub struct Sla {
     pub uptime_percent: f64,
     /// Fewer errors than this, in percent.
     pub error_rate_percent: f64,
+}
+
+#[derive(Deserialize)]
+struct SlaForm {
+    metrics: Option<Metrics>,
+    #[serde(flatten)]
+    flat: Metrics,
+}
+
+#[derive(Deserialize)]
+struct Metrics {
+    response_time_p95_ms: Option<f64>,
+    uptime_percent: Option<f64>,
+    error_rate_percent: Option<f64>,
+}
+
+impl From<SlaForm> for Sla {
+    fn from(SlaForm { metrics, flat }: SlaForm) -> Self {
+        let (given, usual) = (metrics.unwrap_or(flat), Self::default());
+        Self {
+            response_time_p95_ms: given.response_time_p95_ms.unwrap_or(usual.response_time_p95_ms),
+            uptime_percent: given.uptime_percent.unwrap_or(usual.uptime_percent),
+            error_rate_percent: given.error_rate_percent.unwrap_or(usual.error_rate_percent),
+        }
+    }
 }
 
 impl Default for Sla {
@@ -217,11 +244,12 @@ mod tests {
         let manifest = Manifest::from_json(json!({
             "agent_name": "Ada", "industry": "education", "specialty": "Maths",
             "capabilities": ["Quiz", {"name": "Plan", "description": "a week"}],
-            "tool_authorizations": [{"tool": "crm"}], "sla": {"uptime_percent": 99.5}
+            "tools": [{"name": "crm"}], "sla_targets": {"metrics": {"uptime_percent": 99.5}}
         }))
         .expect("valid");
         assert_eq!(manifest.capabilities[1].description, "a week");
         assert_eq!(manifest.tools[0].permissions, Vec::<String>::new());
+        assert!((manifest.sla.uptime_percent - 99.5).abs() < f64::EPSILON);
         assert!((manifest.sla.response_time_p95_ms - 2000.0).abs() < f64::EPSILON);
     }
 

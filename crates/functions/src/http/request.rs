@@ -42,7 +42,7 @@ pub(super) enum Output {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "`endpoint` must be a URL or {uri, authentication: basic or bearer}")]
 enum Endpoint {
     Uri(String),
     Full {
@@ -67,7 +67,7 @@ enum Authentication {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "`basic` must be {username, password} or {use}")]
 enum Basic {
     Secret {
         #[serde(rename = "use")]
@@ -80,7 +80,7 @@ enum Basic {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "`bearer` must be {token} or {use}")]
 enum Bearer {
     Secret {
         #[serde(rename = "use")]

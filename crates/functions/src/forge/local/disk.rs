@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
 
 use crate::forge::Error;
@@ -69,5 +70,28 @@ pub(super) async fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => at(path, Err(error)),
+    }
+}
+
+/// A name for `parts` that any file system takes.
+pub(super) fn digest(parts: &[&str]) -> String {
+    hex::encode(Sha256::digest(parts.join("\0")))
+}
+
+/// Makes a directory in `root` whose name is a number above all others, at least `least`.
+pub(super) async fn next_number(root: &Path, least: u64) -> Result<u64, Error> {
+    let mut entries = at(root, tokio::fs::read_dir(root).await)?;
+    let mut next = least.max(1);
+    while let Some(entry) = at(root, entries.next_entry().await)? {
+        if let Some(number) = entry.file_name().to_str().and_then(|name| name.parse::<u64>().ok()) {
+            next = next.max(number + 1);
+        }
+    }
+    loop {
+        match tokio::fs::create_dir(root.join(next.to_string())).await {
+            Ok(()) => return Ok(next),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => next += 1,
+            Err(error) => return at(root, Err(error)),
+        }
     }
 }

@@ -164,6 +164,8 @@ async fn a_run_tells_each_change_in_order_and_pushes_its_artifact() {
     assert!(forge.artifacts().holds(&artifact.digest).await.expect("checked"));
     let log = forge.log(run, "build").await.expect("known").expect("written");
     assert!(log.contains("building a wheel instead of an image"), "{log}");
+    let next = Dispatch { idempotency_key: "r/dispatch/2".to_owned(), ..dispatch.clone() };
+    assert!(forge.dispatch(&repository, &next).await.expect("another") > run);
     let other = Dispatch { sha: "0".repeat(40), ..dispatch };
     assert!(matches!(forge.dispatch(&repository, &other).await, Err(Error::Conflict(_))));
 }

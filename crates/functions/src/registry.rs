@@ -1,0 +1,125 @@
+//! The functions by the names that definitions call them by, over the modules of this crate.
+//!
+//! Each takes the evaluated arguments as JSON and gives JSON. What may go away by itself is
+//! attempted a few times here, under the same key; `call: http` never is, because there the
+//! definition says what a status means.
+
+mod forge;
+mod outside;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::{
+    CallContext, CallFuture, Data, Descriptor, Fault, FaultKind, Function, FunctionName, Idempotency, Outcome,
+};
+use futures::future::BoxFuture;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::egress::Egress;
+use crate::forge::Forge;
+use crate::generate::CodeGenerator;
+use crate::mail::Mailer;
+use crate::secrets::Secrets;
+
+/// What the functions work with.
+#[derive(Debug)]
+pub struct Parts {
+    /// The way out by HTTP.
+    pub egress: Egress,
+    /// The secrets that `call: http` may name.
+    pub secrets: Secrets,
+    /// Sends mail; without one, `send-mail` fails and says what to configure.
+    pub mailer: Option<Mailer>,
+    /// Makes repositories.
+    pub generator: CodeGenerator,
+    /// Keeps them and runs their pipelines.
+    pub forge: Arc<dyn Forge>,
+    /// Whom new repositories belong to.
+    pub owner: String,
+}
+
+/// All functions of this crate.
+pub fn registry(parts: Parts) -> Vec<Arc<dyn Function>> {
+    let parts = Arc::new(parts);
+    let minute = Duration::from_secs(60);
+    let host = |name: &str, version: &str, idempotency, timeout, body: Body| -> Arc<dyn Function> {
+        let name = FunctionName { name: name.into(), version: version.into() };
+        Arc::new(Host { descriptor: Descriptor { name, idempotency, timeout }, parts: Arc::clone(&parts), body })
+    };
+    use Idempotency::{Keyed, Natural};
+    vec![
+        host("http", "", Keyed, minute, outside::http),
+        host("send-mail", "1.0.0", Keyed, 2 * minute, outside::send_mail),
+        host("generate-code", "1.0.0", Natural, 15 * minute, outside::generate_code),
+        host("commit-code", "1.0.0", Keyed, 5 * minute, forge::commit_code),
+        host("dispatch-ci", "1.0.0", Keyed, 2 * minute, forge::dispatch_ci),
+        host("rerun-ci", "1.0.0", Keyed, 2 * minute, forge::rerun_ci),
+        host("cancel-ci", "1.0.0", Natural, 2 * minute, forge::cancel_ci),
+        host("reconcile-ci", "1.0.0", Natural, 2 * minute, forge::reconcile_ci),
+    ]
+}
+
+type Answer<'a> = BoxFuture<'a, Result<Value, Failed>>;
+type Body = for<'a> fn(&'a Parts, &'a CallContext, Value) -> Answer<'a>;
+
+/// How a function failed.
+#[derive(Debug)]
+struct Failed {
+    fault: Fault,
+    /// The least time until another attempt may succeed; none where none can.
+    retry: Option<Duration>,
+}
+
+impl Failed {
+    fn for_good(kind: FaultKind, detail: impl fmt::Display) -> Self {
+        Self { fault: Fault::new(kind, detail.to_string()), retry: None }
+    }
+
+    fn for_now(kind: FaultKind, detail: impl fmt::Display, after: Duration) -> Self {
+        Self { fault: Fault::new(kind, detail.to_string()), retry: Some(after) }
+    }
+}
+
+/// Attempts of one call before its failure is the run's to handle.
+const ATTEMPTS: u32 = 3;
+
+struct Host {
+    descriptor: Descriptor,
+    parts: Arc<Parts>,
+    body: Body,
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host").field("name", &self.descriptor.name).finish_non_exhaustive()
+    }
+}
+
+impl Function for Host {
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    fn call<'a>(&'a self, context: &'a CallContext, input: Data) -> CallFuture<'a> {
+        Box::pin(async move {
+            match (self.body)(&self.parts, context, Value::from(&input)).await {
+                Ok(value) => Outcome::Done(value.into()),
+                Err(Failed { fault, retry: Some(after) }) if context.attempt < ATTEMPTS => {
+                    Outcome::Retry { after, fault }
+                }
+                Err(Failed { fault, .. }) => Outcome::Fail(fault),
+            }
+        })
+    }
+}
+
+/// The arguments as a type, or a validation error that says what is wrong.
+fn arguments<T: DeserializeOwned>(input: Value) -> Result<T, Failed> {
+    serde_json::from_value(input).map_err(|error| Failed::for_good(FaultKind::Validation, error))
+}
+
+#[cfg(test)]
+mod tests;

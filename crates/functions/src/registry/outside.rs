@@ -1,0 +1,78 @@
+//! HTTP, mail and code generation as functions.
+
+use std::time::Duration;
+
+use engine::{CallContext, Fault, FaultKind};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Answer, Failed, Parts, arguments};
+use crate::generate::{self, Manifest};
+use crate::{http, mail};
+
+const SOON: Duration = Duration::from_secs(10);
+
+/// `call: http`.
+pub(super) fn http<'a>(parts: &'a Parts, context: &'a CallContext, input: Value) -> Answer<'a> {
+    Box::pin(async move {
+        let input: http::Input = serde_json::from_value(input)
+            .map_err(|error| Failed::for_good(FaultKind::Configuration, format!("call: http: {error}")))?;
+        let called = http::call(&parts.egress, &parts.secrets, &input, &context.idempotency_key).await;
+        called.map_err(|error| {
+            let kind = match error.kind() {
+                "configuration" => FaultKind::Configuration,
+                "authentication" => FaultKind::Authentication,
+                "timeout" => FaultKind::Timeout,
+                _ => FaultKind::Communication,
+            };
+            let fault = Fault::new(kind, error.to_string()).with_status(error.status());
+            Failed { fault, retry: None }
+        })
+    })
+}
+
+/// `send-mail`: `{to, subject, text, html?}` → `{messageId}`.
+pub(super) fn send_mail<'a>(parts: &'a Parts, context: &'a CallContext, input: Value) -> Answer<'a> {
+    Box::pin(async move {
+        let mail: mail::Mail = arguments(input)?;
+        let Some(mailer) = &parts.mailer else {
+            let why = "no mail server is configured, so that no mail can be sent";
+            return Err(Failed::for_good(FaultKind::Configuration, why));
+        };
+        match mailer.send(&mail, &context.idempotency_key).await {
+            Ok(id) => Ok(json!({"messageId": id})),
+            Err(error @ mail::Error::Transient(_)) => Err(Failed::for_now(FaultKind::Communication, error, SOON)),
+            Err(error @ mail::Error::Mail(_)) => Err(Failed::for_good(FaultKind::Validation, error)),
+            Err(error @ mail::Error::Permanent(_)) => Err(Failed::for_good(FaultKind::Communication, error)),
+            Err(error @ (mail::Error::Config(_) | mail::Error::Secret(_))) => {
+                Err(Failed::for_good(FaultKind::Configuration, error))
+            }
+        }
+    })
+}
+
+#[derive(Deserialize)]
+struct Generate {
+    manifest: Value,
+}
+
+/// `generate-code`: `{manifest}` → `{generator, files: [{path, contents, executable}]}`.
+pub(super) fn generate_code<'a>(parts: &'a Parts, _: &'a CallContext, input: Value) -> Answer<'a> {
+    Box::pin(async move {
+        let input: Generate = arguments(input)?;
+        let made = match Manifest::from_json(input.manifest) {
+            Ok(manifest) => parts.generator.generate(&manifest).await,
+            Err(error) => Err(error),
+        };
+        match made {
+            Ok(made) => Ok(json!(made)),
+            Err(error @ generate::Error::Manifest(_)) => Err(Failed::for_good(FaultKind::Validation, error)),
+            Err(generate::Error::Unavailable { detail, after }) => {
+                Err(Failed::for_now(FaultKind::Communication, detail, after.unwrap_or(SOON)))
+            }
+            Err(error @ generate::Error::Refused { .. }) => Err(Failed::for_good(FaultKind::Communication, error)),
+            Err(error @ generate::Error::Files(_)) => Err(Failed::for_now(FaultKind::Runtime, error, SOON)),
+            Err(error @ generate::Error::Template(_)) => Err(Failed::for_good(FaultKind::Runtime, error)),
+        }
+    })
+}
