@@ -64,8 +64,11 @@ pub struct Schema {
 }
 
 impl Schema {
-    /// Compiles a schema that is part of this crate.
-    pub(crate) fn compile(text: &str) -> Self {
+    /// Compiles a schema that is part of the program.
+    ///
+    /// # Panics
+    /// If the text is not a schema, which the first use of it shows.
+    pub fn compile(text: &str) -> Self {
         let document: Value = serde_json::from_str(text).expect("invariant: schemas are JSON");
         let validator = jsonschema::options()
             .with_format("line", is_line)
