@@ -67,7 +67,7 @@ pub(crate) async fn publish(
     let body = body.map_err(|rejection| Problem::from(rejection.status()))?;
     let mut events = read(&headers, &body)?;
     for event in &mut events {
-        event.extensions.insert("publisher".to_owned(), Value::from(caller.user.as_str()));
+        event.extensions.insert("publisher".to_owned(), Value::from(caller.actor()));
     }
     let accepted = api.sink().accept(Received { org: caller.org, delivery: None, events }).await?;
     Ok((StatusCode::ACCEPTED, Json(Published { accepted: accepted.stored, duplicates: accepted.duplicates })))

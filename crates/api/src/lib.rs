@@ -13,21 +13,29 @@
 use std::sync::Arc;
 
 pub mod auth;
+mod etag;
 pub mod events;
 pub mod health;
+mod id;
 pub mod json;
+pub mod launch;
 mod media;
 pub mod metrics;
+mod page;
+mod post;
 pub mod problem;
 mod reference;
 mod request;
+mod routes;
 mod server;
 mod state;
+pub mod stored;
+mod unit;
 pub mod webhooks;
 
 pub use request::RequestId;
 pub use server::{BindError, bind, openapi, router, serve};
-pub use state::Api;
+pub use state::{Api, Parts};
 
 /// The clock of the process; only the binary makes one.
 pub type Clock = Arc<dyn Fn() -> engine::Timestamp + Send + Sync>;

@@ -9,16 +9,14 @@ use axum::{
     routing::get,
 };
 use serde_json::Value;
-use utoipa::openapi::OpenApi;
 
 const STYLE: &str = "body{font:1rem/1.6 system-ui;max-width:60rem;margin:2rem auto;padding:0 1rem;color-scheme:light dark}\
     code,pre{font:.9rem/1.5 ui-monospace,monospace}pre{overflow-x:auto;padding:.5rem;border:1px solid #8886}\
     summary{cursor:pointer;padding:.3rem 0}summary b{display:inline-block;width:4rem}td{padding-right:1rem;vertical-align:top}";
 
 /// `/openapi.json` and `/docs`.
-pub(crate) fn routes(document: &OpenApi) -> Router {
-    let value = serde_json::to_value(document).unwrap_or_default();
-    let (json, html) = (value.to_string(), page(&value));
+pub(crate) fn routes(document: &Value) -> Router {
+    let (json, html) = (document.to_string(), page(document));
     let as_json = [(header::CONTENT_TYPE, "application/json")];
     Router::new()
         .route("/openapi.json", get(async move || (as_json, json.clone()).into_response()))

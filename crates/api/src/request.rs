@@ -3,8 +3,8 @@
 //! The same id is in the answer's header, in `instance` of a problem, and in every log line of the request.
 
 use axum::{
-    extract::Request,
-    http::{HeaderName, HeaderValue, Response},
+    extract::{FromRequestParts, Request},
+    http::{HeaderName, HeaderValue, Response, request::Parts},
 };
 use tower_http::request_id::{MakeRequestId, RequestId as HeaderId};
 use uuid::{NoContext, Timestamp, Uuid};
@@ -23,6 +23,14 @@ impl RequestId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for RequestId {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
+        Ok(parts.extensions.get::<Self>().cloned().unwrap_or_default())
     }
 }
 

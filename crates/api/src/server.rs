@@ -9,6 +9,7 @@ use axum::{
     middleware::{from_fn, map_request, map_response},
     response::{IntoResponse, Response},
 };
+use serde_json::Value;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tower::ServiceBuilder;
@@ -24,7 +25,10 @@ use utoipa::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{Api, events, health, metrics, problem, reference, request};
+use crate::{
+    Api, events, health, metrics, problem, reference, request,
+    routes::{gates, inputs, runs},
+};
 
 /// How long a request may take (REQUIREMENTS 1.1).
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -42,6 +46,8 @@ const BODY_LIMIT: usize = 1 << 20;
         description = "Durable, human-gated lifecycles of AI agents. Every error is a problem document (RFC 9457).",
     ),
     tags(
+        (name = "runs", description = "Runs of definitions, their history, and commands to them"),
+        (name = "gates", description = "What waits for a decision"),
         (name = "events", description = "CloudEvents in"),
         (name = "health", description = "Health and metrics"),
     ),
@@ -50,6 +56,16 @@ struct Document;
 
 fn documented() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(runs::start, runs::list))
+        .routes(routes!(runs::show))
+        .routes(routes!(runs::history))
+        .routes(routes!(runs::cancel))
+        .routes(routes!(runs::pause))
+        .routes(routes!(runs::resume))
+        .routes(routes!(runs::retry))
+        .routes(routes!(gates::list))
+        .routes(routes!(gates::show))
+        .routes(routes!(gates::decide))
         .routes(routes!(events::publish))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
@@ -58,12 +74,20 @@ fn documented() -> OpenApiRouter<Api> {
         .routes(routes!(metrics::render))
 }
 
-/// The OpenAPI 3.1 description of the API.
+/// The OpenAPI 3.1 description of the API: what the code says of itself, with the JSON schemas that bodies are checked against.
 #[must_use]
-pub fn openapi() -> utoipa::openapi::OpenApi {
+pub fn openapi() -> Value {
     let mut document = documented().split_for_parts().1;
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
     document.components.get_or_insert_default().add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    let mut document = serde_json::to_value(document).unwrap_or_default();
+    for (name, schema) in inputs::schemas() {
+        let mut schema = schema.clone();
+        schema.as_object_mut().and_then(|schema| schema.shift_remove("$schema"));
+        // Makes `#/$defs/…` inside the schema mean the schema's own definitions, wherever it is embedded.
+        schema["$id"] = format!("/schemas/{name}").into();
+        document["components"]["schemas"][name] = schema;
+    }
     document
 }
 

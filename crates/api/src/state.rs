@@ -3,39 +3,59 @@
 use std::{fmt, sync::Arc};
 
 use axum::extract::FromRef;
+use store::{Hints, Store};
 
-use crate::{Clock, auth::Authenticator, health::Probes, metrics::Handle, webhooks::EventSink};
+use crate::{Clock, auth::Authenticator, health::Probes, launch::Launcher, metrics::Handle, webhooks::EventSink};
 
 /// Everything behind the routes; clones share it.
 #[derive(Clone)]
 pub struct Api(Arc<Parts>);
 
-struct Parts {
-    authenticator: Authenticator,
-    sink: Arc<dyn EventSink>,
-    probes: Arc<dyn Probes>,
-    metrics: Option<Handle>,
-    clock: Clock,
+/// The parts of an [`Api`].
+pub struct Parts {
+    /// Who may come in.
+    pub authenticator: Authenticator,
+    /// The database.
+    pub store: Store,
+    /// Where hints are given after a commit.
+    pub hints: Hints,
+    /// Where received events go: [`Stored`](crate::stored::Stored).
+    pub sink: Arc<dyn EventSink>,
+    /// What health asks: [`Stored`](crate::stored::Stored).
+    pub probes: Arc<dyn Probes>,
+    /// Who starts runs by name.
+    pub launcher: Arc<dyn Launcher>,
+    /// The process's metrics; without them `/metrics` is empty.
+    pub metrics: Option<Handle>,
+    /// The process's clock, for credentials.
+    pub clock: Clock,
 }
 
 impl Api {
-    /// The state of the routes; without `metrics`, `/metrics` is empty.
-    pub fn new(
-        authenticator: Authenticator,
-        sink: Arc<dyn EventSink>,
-        probes: Arc<dyn Probes>,
-        metrics: Option<Handle>,
-        clock: Clock,
-    ) -> Self {
-        Self(Arc::new(Parts { authenticator, sink, probes, metrics, clock }))
+    /// The state of the routes.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
     }
 
-    pub(crate) fn sink(&self) -> &Arc<dyn EventSink> {
-        &self.0.sink
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    pub(crate) fn hints(&self) -> &Hints {
+        &self.0.hints
+    }
+
+    pub(crate) fn sink(&self) -> &dyn EventSink {
+        &*self.0.sink
     }
 
     pub(crate) fn probes(&self) -> &dyn Probes {
         &*self.0.probes
+    }
+
+    pub(crate) fn launcher(&self) -> &dyn Launcher {
+        &*self.0.launcher
     }
 
     pub(crate) fn metrics(&self) -> Option<&Handle> {
@@ -55,6 +75,12 @@ impl FromRef<Api> for Authenticator {
 
 impl fmt::Debug for Api {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Api").field("authenticator", &self.0.authenticator).finish_non_exhaustive()
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Api").field("authenticator", &self.authenticator).finish_non_exhaustive()
     }
 }

@@ -11,16 +11,19 @@ use axum::{
     http::{Request, StatusCode},
 };
 use chrono::TimeZone;
-use engine::OrgId;
+use engine::{OrgId, RunId};
 use futures::future::{BoxFuture, FutureExt, ready};
 use platform::access::Role;
 use serde_json::Value;
+use sqlx::postgres::PgConnectOptions;
+use store::{Connection, Hints, PoolSizes, Store};
 use tower::ServiceExt;
 
 use crate::{
-    Api, Clock,
+    Api, Clock, Parts,
     auth::{Authenticator, Keys, LIFETIME, Secret},
     health::Probes,
+    launch::{Launch, Launcher},
     webhooks::{Accepted, EventSink, Received, Unavailable},
 };
 
@@ -65,6 +68,13 @@ impl EventSink for Memory {
     }
 }
 
+impl Launcher for Memory {
+    fn launch<'a>(&'a self, _: &'a mut Connection, launch: Launch) -> BoxFuture<'a, store::Result<RunId>> {
+        let definition = format!("{}/{}", launch.namespace, launch.name);
+        ready(Err(store::Error::UnknownDefinition { org: launch.org, definition })).boxed()
+    }
+}
+
 impl Probes for Memory {
     fn database(&self) -> BoxFuture<'_, Result<(), String>> {
         let down = *self.down.lock().unwrap();
@@ -78,8 +88,18 @@ impl Probes for Memory {
 
 /// The state of an API over this memory.
 pub(crate) fn api(memory: &Arc<Memory>) -> Api {
-    let authenticator = Authenticator::new(keys(), clock());
-    Api::new(authenticator, Arc::clone(memory) as _, Arc::clone(memory) as _, None, clock())
+    // Connections are made when they are needed: whoever gets as far as the database finds none.
+    let store = Store::new(PgConnectOptions::new().host("127.0.0.1").port(1), PoolSizes::default());
+    Api::new(Parts {
+        authenticator: Authenticator::new(keys(), clock()),
+        hints: Hints::new(store.clone()).0,
+        store,
+        sink: Arc::clone(memory) as _,
+        probes: Arc::clone(memory) as _,
+        launcher: Arc::clone(memory) as _,
+        metrics: None,
+        clock: clock(),
+    })
 }
 
 /// An answer in the form that snapshots keep: status, the headers that are contract, and the body.

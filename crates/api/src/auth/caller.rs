@@ -58,6 +58,12 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
 }
 
 impl Caller {
+    /// The caller as audit rows, runs and gates name them: `user:<id>`.
+    #[must_use]
+    pub fn actor(&self) -> String {
+        format!("user:{}", self.user)
+    }
+
     /// Goes on only if the caller has the permission.
     ///
     /// # Errors
