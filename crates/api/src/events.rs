@@ -96,7 +96,7 @@ fn batch(value: Value) -> Result<Vec<CloudEvent>, Problem> {
     };
     if items.len() > MAX_BATCH {
         let message = format!("a batch holds at most {MAX_BATCH} events, this one {}", items.len());
-        return Err(Problem::invalid(vec![Violation::new("", "max-items", message)]));
+        return Err(Problem::invalid(vec![Violation::new("", "maxItems", message)]));
     }
     let (mut events, mut violations) = (Vec::with_capacity(items.len()), Vec::new());
     for (index, item) in items.into_iter().enumerate() {

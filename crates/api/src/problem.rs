@@ -32,7 +32,7 @@ pub const MEDIA_TYPE: &str = "application/problem+json";
 pub struct Violation {
     /// A JSON pointer into the body, or the name of a parameter or header.
     pub field: String,
-    /// The rule, a stable name such as `required` or `max-length`.
+    /// The rule, a stable name such as `required` or `maxLength`.
     pub rule: String,
     /// What is wrong and what would be right.
     pub message: String,

@@ -11,12 +11,14 @@ use axum::{
     http::{Request, StatusCode},
 };
 use chrono::TimeZone;
+use cluster::testing::TestDatabase;
+use definitions::ContentHash;
 use engine::{OrgId, RunId};
 use futures::future::{BoxFuture, FutureExt, ready};
 use platform::access::Role;
 use serde_json::Value;
 use sqlx::postgres::PgConnectOptions;
-use store::{Connection, Hints, PoolSizes, Store};
+use store::{Connection, Hints, PoolSizes, Store, runs::NewRun};
 use tower::ServiceExt;
 
 use crate::{
@@ -24,6 +26,7 @@ use crate::{
     auth::{Authenticator, Keys, LIFETIME, Secret},
     health::Probes,
     launch::{Launch, Launcher},
+    stored::Stored,
     webhooks::{Accepted, EventSink, Received, Unavailable},
 };
 
@@ -41,8 +44,13 @@ pub(crate) fn keys() -> Keys {
 
 /// A bearer token of a user with these roles.
 pub(crate) fn token(roles: &[Role]) -> String {
+    token_of("ada", ORG, roles)
+}
+
+/// A bearer token of some user of some organisation.
+pub(crate) fn token_of(user: &str, org: OrgId, roles: &[Role]) -> String {
     let roles = roles.iter().copied().collect::<BTreeSet<_>>().try_into().unwrap();
-    keys().mint("ada", ORG, roles, "session-1", clock()(), LIFETIME).unwrap()
+    keys().mint(user, org, roles, "session-1", clock()(), LIFETIME).unwrap()
 }
 
 /// Remembers what it was given, and recognises repetitions.
@@ -102,6 +110,82 @@ pub(crate) fn api(memory: &Arc<Memory>) -> Api {
     })
 }
 
+/// An API over a database of its own.
+pub(crate) struct Live {
+    pub(crate) router: Router,
+    pub(crate) store: Store,
+    pub(crate) database: TestDatabase,
+}
+
+/// The definition that [`Live`] has registered for [`ORG`], as `test/echo:1.0.0`.
+pub(crate) const DEFINITION: ContentHash = ContentHash([7; 32]);
+
+/// Starts runs of [`DEFINITION`], whatever the name.
+struct Echo;
+
+impl Launcher for Echo {
+    fn launch<'a>(&'a self, connection: &'a mut Connection, launch: Launch) -> BoxFuture<'a, store::Result<RunId>> {
+        async move {
+            let id = RunId(uuid::Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, 1_767_323_045, 0)));
+            let run = NewRun {
+                id,
+                org: launch.org,
+                definition: DEFINITION,
+                workflows: std::collections::BTreeMap::new(),
+                input: launch.input,
+                queue: launch.queue,
+                priority: launch.priority,
+                started_by: launch.started_by,
+                at: launch.at,
+            };
+            store::runs::start(connection, &run).await.map(|_| id)
+        }
+        .boxed()
+    }
+}
+
+/// Migrates, registers the definition, and stops the clock, so that answers do not vary.
+async fn prepare(pool: sqlx::PgPool) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let options = (*pool.connect_options()).clone();
+    Store::new(options, PoolSizes::default()).migrate().await?;
+    sqlx::query("insert into function_sets (functions) values ('{}')").execute(&pool).await?;
+    sqlx::query(
+        "insert into definitions (org_id, hash, namespace, name, version, needs, source, functions, created_by, created_at)
+         select $1, $2, 'test', 'echo', '1.0.0', set_id, '', '{}', 'system', now() from function_sets",
+    )
+    .bind(ORG.0)
+    .bind(DEFINITION.0.as_slice())
+    .execute(&pool)
+    .await?;
+    store::clock::set(&mut *pool.acquire().await?, clock()(), 0.0).await?;
+    Ok(())
+}
+
+impl Live {
+    pub(crate) async fn new() -> Self {
+        let database = TestDatabase::create("api_0008", prepare).await.unwrap();
+        let store = Store::new(database.connect_options(), PoolSizes::default());
+        let hints = Hints::new(store.clone()).0;
+        let stored = Arc::new(Stored::new(store.clone(), hints.clone()));
+        let api = Api::new(Parts {
+            authenticator: Authenticator::new(keys(), clock()),
+            store: store.clone(),
+            hints,
+            sink: Arc::clone(&stored) as _,
+            probes: stored,
+            launcher: Arc::new(Echo),
+            metrics: None,
+            clock: clock(),
+        });
+        Self { router: crate::router(&api, Router::new()), store, database }
+    }
+
+    /// One number out of the database, seen by its superuser.
+    pub(crate) async fn count(&self, sql: &'static str) -> i64 {
+        sqlx::query_scalar(sql).fetch_one(self.database.pool()).await.unwrap()
+    }
+}
+
 /// An answer in the form that snapshots keep: status, the headers that are contract, and the body.
 pub(crate) async fn send(router: &Router, request: Request<Body>) -> Value {
     let response = router.clone().oneshot(request).await.unwrap();
@@ -116,6 +200,7 @@ pub(crate) async fn send(router: &Router, request: Request<Body>) -> Value {
         "location",
         "etag",
         "cache-control",
+        "idempotent-replayed",
     ];
     let headers: serde_json::Map<_, _> =
         kept.into_iter().filter_map(|name| header(name).map(|value| (name.to_owned(), Value::from(value)))).collect();

@@ -1,5 +1,7 @@
 //! The router as a whole: problems for everything, ids, events, health, the description, the socket.
 
+mod database;
+
 use std::sync::Arc;
 
 use axum::{Router, body::Body, http::Request, routing::get};

@@ -73,10 +73,8 @@ impl Reader<'_> {
 
     fn optional(&mut self, name: &str, max: usize) -> Option<String> {
         match self.entries.shift_remove(name)? {
-            Value::String(text) if text.is_empty() => self.violate(name, "min-length", "must not be empty"),
-            Value::String(text) if text.len() > max => {
-                self.violate(name, "max-length", format!("may have {max} bytes"))
-            }
+            Value::String(text) if text.is_empty() => self.violate(name, "minLength", "must not be empty"),
+            Value::String(text) if text.len() > max => self.violate(name, "maxLength", format!("may have {max} bytes")),
             Value::String(text) if text.chars().any(char::is_control) => {
                 self.violate(name, "characters", "must not contain control characters");
             }
@@ -98,7 +96,7 @@ impl Reader<'_> {
     fn extensions(&mut self) -> Map<String, Value> {
         let rest = std::mem::take(&mut self.entries);
         if rest.len() > MAX_EXTENSIONS {
-            self.violate("", "max-properties", format!("an event has at most {MAX_EXTENSIONS} extension attributes"));
+            self.violate("", "maxProperties", format!("an event has at most {MAX_EXTENSIONS} extension attributes"));
         }
         for (name, value) in &rest {
             if OURS.contains(&name.as_str()) {
@@ -175,8 +173,8 @@ mod tests {
         let cases = [
             ("specversion", json!("0.3"), "const"),
             ("specversion", json!(1), "type"),
-            ("id", json!(""), "min-length"),
-            ("id", json!("x".repeat(201)), "max-length"),
+            ("id", json!(""), "minLength"),
+            ("id", json!("x".repeat(201)), "maxLength"),
             ("source", json!("a\nb"), "characters"),
             ("subject", json!(null), "type"),
             ("time", json!("yesterday"), "format"),

@@ -53,7 +53,7 @@ impl Mapping {
         if violations.is_empty() && !is_event_type(&kind) {
             violations.push(Violation::new(
                 self.kind.first_pointer(),
-                "event-type",
+                "event_type",
                 "must be plain: letters, digits, `.`, `_`, `-`",
             ));
         }
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn a_payload_cannot_smuggle_text_into_the_type() {
         let payload = json!({"action": "sold\r\nx: y", "shop": 1});
-        assert_eq!(mapping().event("d-1", payload).unwrap_err()[0].rule, "event-type");
+        assert_eq!(mapping().event("d-1", payload).unwrap_err()[0].rule, "event_type");
     }
 
     #[test]
