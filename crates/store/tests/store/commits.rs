@@ -1,7 +1,5 @@
 //! Group commits.
 
-use std::sync::Arc;
-
 use definitions::Data;
 use engine::{ChildOutcome, Effect, Phase, RunId};
 use store::{
@@ -293,23 +291,23 @@ async fn a_snapshot_stands_for_the_facts_before_it() {
 }
 
 #[tokio::test]
-async fn groups_that_wake_each_others_runs_do_not_cross() {
-    let world = Arc::new(World::new().await);
-    let (one, two) = (world.held().await, world.held().await);
-    let rounds = |mine: store::Lease, other: RunId| {
-        let world = Arc::clone(&world);
-        async move {
-            for seq in 1..40 {
-                let facts = vec![fact_with(vec![Effect::CancelChild(other)])];
-                done(&world.commit(Flush { facts, ..world.flush(mine, seq) }).await);
-            }
-        }
+async fn a_group_locks_its_activations_in_the_order_of_their_runs() {
+    let world = World::new().await;
+    let (low, high) = (world.held().await, world.held().await);
+    assert!(low.lease.run < high.lease.run);
+    // Whoever waits for the first holds none of the others: here the run that is woken, although it owns the second.
+    let mut first = world.store.begin_engine().await.unwrap();
+    store::lease::confirm(&mut first, low.lease).await.unwrap();
+    let facts = vec![fact_with(vec![Effect::CancelChild(low.lease.run)])];
+    let commit = world.commit(Flush { facts, ..world.flush(high.lease, 1) });
+    let look = async {
+        world.blocked(1).await;
+        let free = "select wake from activations where run_id = $1 for update nowait";
+        let held: Result<i64, _> = sqlx::query_scalar(free).bind(high.lease.run.0).fetch_one(&world.admin).await;
+        first.commit().await.unwrap();
+        held
     };
-    let first = tokio::spawn(rounds(one.lease, two.lease.run));
-    let second = tokio::spawn(rounds(two.lease, one.lease.run));
-    first.await.unwrap();
-    second.await.unwrap();
-    let deadlocks = "select deadlocks from pg_stat_database where datname = current_database()";
-    assert_eq!(world.count(deadlocks).await, 0);
-    assert_eq!(world.count("select min(wake) from activations").await, 40);
+    let (committed, free) = tokio::join!(commit, look);
+    assert_eq!(free.unwrap(), 1);
+    assert_eq!(done(&committed), (1, true));
 }

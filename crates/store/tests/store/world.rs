@@ -172,9 +172,12 @@ impl World {
     pub(crate) async fn blocked(&self, connections: i64) {
         let waiting =
             "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-        while self.count(waiting).await < connections {
-            tokio::task::yield_now().await;
-        }
+        let wait = async {
+            while self.count(waiting).await < connections {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), wait).await.expect("somebody waits for a lock");
     }
 }
 
