@@ -5,8 +5,10 @@
 //! that nobody above can tell them apart. Every act takes an idempotency key: repeating it under
 //! the same key, after whatever crash, gives the first answer again.
 
+pub mod github;
 pub mod local;
 
+pub use github::GitHub;
 pub use local::Local;
 
 use std::fmt;

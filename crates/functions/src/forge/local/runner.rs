@@ -116,6 +116,10 @@ async fn drive(forge: &Inner, run: &Run) -> Result<(), Error> {
                 continue;
             }
         };
+        // Checkouts and environments are large and can be made again; logs and artifact stay.
+        for folder in ["work", "venv"] {
+            disk::remove_dir(&run.home.join(folder)).await?;
+        }
         run.update(|record| record.finish(end.0, end.1, clock(), page)).await?;
     }
 }

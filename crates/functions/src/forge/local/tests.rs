@@ -170,6 +170,43 @@ async fn a_run_tells_each_change_in_order_and_pushes_its_artifact() {
     assert!(matches!(forge.dispatch(&repository, &other).await, Err(Error::Conflict(_))));
 }
 
+/// Stands in for a container engine: it takes note and makes the files that it is asked for.
+const DOCKER: &str = r#"#!/bin/sh
+echo "docker $*" >> "CONTROL/calls"
+[ "$1" = save ] && echo image > "$3"
+exit 0
+"#;
+
+#[tokio::test]
+async fn where_an_engine_answers_an_image_is_built_tested_and_pushed() {
+    let mut stand = Stand::new().await;
+    let bin = stand.dir.path().join("bin");
+    std::fs::create_dir(&bin).expect("dir");
+    let docker = bin.join("docker");
+    std::fs::write(&docker, DOCKER.replace("CONTROL", &stand.dir.path().display().to_string())).expect("write");
+    std::fs::set_permissions(&docker, std::fs::Permissions::from_mode(0o755)).expect("mode");
+    let mut path = bin.into_os_string();
+    path.push(":");
+    path.push(&stand.config.path);
+    stand.config.path = path;
+    stand.config.containers = true;
+    stand.config.image_registry = Some("registry.example".to_owned());
+    let forge = stand.open().await;
+    let (repository, dispatch, _) = stand.dispatched(&forge).await;
+    stand.until("ci completed success").await;
+    let sha = &dispatch.sha;
+    for call in [
+        format!("docker build --tag acme/ada:{sha} ."),
+        "docker run --detach --rm".to_owned(),
+        "docker rm --force".to_owned(),
+        format!("docker push registry.example/acme/ada:{sha}"),
+    ] {
+        assert_eq!(stand.calls(&call), 1, "{call}");
+    }
+    let artifact = forge.artifacts().find(&repository, sha).await.expect("read").expect("pushed");
+    assert_eq!((artifact.kind, artifact.file.as_str()), (Kind::Image, "image.tar"));
+}
+
 #[tokio::test]
 async fn a_failure_skips_the_rest_and_a_rerun_begins_anew() {
     let mut stand = Stand::new().await;
