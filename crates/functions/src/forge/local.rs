@@ -13,6 +13,7 @@
 //! ended, from the stage that was interrupted, and sends every webhook that was not taken.
 
 mod artifacts;
+mod config;
 mod deliver;
 mod disk;
 mod git;
@@ -24,17 +25,15 @@ mod stages;
 mod workshop;
 
 pub use artifacts::{Artifact, Artifacts, Kind};
+pub use config::{Clock, Config};
 pub use deliver::Webhook;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::ffi::OsString;
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -42,87 +41,6 @@ use super::{Answer, Commit, Dispatch, Error, Forge, Repository, RunStatus};
 use crate::egress::{Egress, Policy};
 use record::Record;
 use runner::Run;
-
-/// Where the time of webhooks and commits comes from.
-pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
-
-/// How a local forge works.
-#[derive(Clone)]
-pub struct Config {
-    /// The folder that everything is in.
-    pub root: PathBuf,
-    /// Where progress is told.
-    pub webhook: Webhook,
-    /// The start of the links in webhooks (`http://127.0.0.1:8080/forge`).
-    pub page: String,
-    /// Where the time comes from.
-    pub clock: Clock,
-    /// The Python that agents are built with, 3.10 or later.
-    pub python: OsString,
-    /// Where programs are found.
-    pub path: OsString,
-    /// Whether a container engine is used where one answers.
-    pub containers: bool,
-    /// Where images are pushed to, beside the local registry.
-    pub image_registry: Option<String>,
-    /// The time for a stage in place of the budgets of REQUIREMENTS 1.4.
-    pub budget: Option<Duration>,
-}
-
-impl Config {
-    /// The usual settings, with this process's `PATH`.
-    pub fn new(root: impl Into<PathBuf>, webhook: Webhook, clock: Clock) -> Self {
-        let page = format!("{}/forge", webhook.url.origin().ascii_serialization());
-        Self {
-            root: root.into(),
-            webhook,
-            page,
-            clock,
-            python: "python3".into(),
-            path: std::env::var_os("PATH").unwrap_or_default(),
-            containers: true,
-            image_registry: None,
-            budget: None,
-        }
-    }
-
-    /// The whole environment of a stage's programs: what pip and the engine need to reach their
-    /// registries, and nothing else of this process.
-    fn environment(&self) -> Vec<(OsString, OsString)> {
-        const NAMES: &[&str] = &[
-            "HOME",
-            "DOCKER_HOST",
-            "SSL_CERT_FILE",
-            "SSL_CERT_DIR",
-            "REQUESTS_CA_BUNDLE",
-            "HTTP_PROXY",
-            "HTTPS_PROXY",
-            "NO_PROXY",
-            "http_proxy",
-            "https_proxy",
-            "no_proxy",
-        ];
-        let kept = |name: &str| NAMES.contains(&name) || name.starts_with("PIP_");
-        let mut all: Vec<_> = std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(kept)).collect();
-        let own = [
-            ("PATH", self.path.clone()),
-            ("LANG", "C.UTF-8".into()),
-            ("PYTHONDONTWRITEBYTECODE", "1".into()),
-            ("PIP_DISABLE_PIP_VERSION_CHECK", "1".into()),
-            ("PIP_NO_INPUT", "1".into()),
-            ("PIP_CACHE_DIR", self.root.join("cache/pip").into()),
-        ];
-        all.retain(|(name, _)| own.iter().all(|(mine, _)| name != mine));
-        all.extend(own.map(|(name, value)| (name.into(), value)));
-        all
-    }
-}
-
-impl fmt::Debug for Config {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Config").field("root", &self.root).finish_non_exhaustive()
-    }
-}
 
 #[derive(Debug)]
 struct Inner {

@@ -13,6 +13,8 @@ use axum::routing::post;
 use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use chrono::DateTime;
+
 use super::*;
 use crate::generate::GeneratedFile;
 
