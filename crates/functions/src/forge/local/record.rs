@@ -1,8 +1,8 @@
 //! A run's state, as one file that is replaced as a whole at each change.
 //!
 //! The webhooks of a change are part of the same file, so that state and news can never disagree:
-//! whoever finds an unsent delivery sends it. Delivery ids follow from what they tell, so a change
-//! repeated after a crash makes no second one.
+//! whoever finds an unsent delivery sends it. A delivery keeps its id however often it is sent, so
+//! that the receiver can drop repeats.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -183,9 +183,6 @@ impl Record {
     fn tell(&mut self, event: &str, stage: &str, action: &str, mut body: Value, page: &str) {
         let name = format!("{}/{}/{event}/{stage}/{action}", self.id, self.attempt);
         let id = Uuid::new_v5(&DELIVERIES, name.as_bytes());
-        if self.deliveries.iter().any(|delivery| delivery.id == id) {
-            return;
-        }
         body["repository"] = payload::repository(&self.repository, page);
         body["sender"] = payload::sender();
         self.deliveries.push(Delivery { id, event: event.to_owned(), body: body.to_string(), done: false });
