@@ -10,7 +10,6 @@
 
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 /// How long the service team has for its review (`REQUIREMENTS R87`).
 pub const REVIEW_TIME: Duration = Duration::hours(24);
@@ -22,21 +21,21 @@ pub enum State {
     /// The service team is reviewing.
     PendingServiceAcceptance {
         /// Who submitted it.
-        submitted_by: Uuid,
+        submitted_by: String,
         /// When the review should be done.
         ola_deadline: DateTime<Utc>,
     },
     /// The agent is `production_ready`. Final.
     Accepted {
         /// Who took it over.
-        accepted_by: Uuid,
+        accepted_by: String,
         /// When.
         accepted_at: DateTime<Utc>,
     },
     /// Sent back. Final for this handoff.
     Rejected {
         /// Who sent it back.
-        rejected_by: Uuid,
+        rejected_by: String,
         /// When.
         rejected_at: DateTime<Utc>,
         /// What is to be fixed.
@@ -61,10 +60,10 @@ pub enum Decision {
 }
 
 /// Who decides, and under which rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reviewer {
-    /// The verified user.
-    pub user_id: Uuid,
+    /// The verified user: the subject of their credential.
+    pub user: String,
     /// Whether this user may accept a handoff of their own: an Admin, or anyone where the
     /// installation says so (`REQUIREMENTS A27`).
     pub may_accept_own: bool,
@@ -89,7 +88,7 @@ pub enum Refused {
 
 impl State {
     /// A new handoff, submitted at `now`.
-    pub fn submitted(by: Uuid, now: DateTime<Utc>) -> Self {
+    pub fn submitted(by: String, now: DateTime<Utc>) -> Self {
         Self::PendingServiceAcceptance { submitted_by: by, ola_deadline: now + REVIEW_TIME }
     }
 
@@ -106,19 +105,19 @@ impl State {
     ///
     /// # Errors
     /// [`Refused`], which says what stands against it.
-    pub fn decide(&self, decision: Decision, reviewer: Reviewer, now: DateTime<Utc>) -> Result<Self, Refused> {
+    pub fn decide(&self, decision: Decision, reviewer: &Reviewer, now: DateTime<Utc>) -> Result<Self, Refused> {
         let Self::PendingServiceAcceptance { submitted_by, .. } = self else {
             return Err(Refused::AlreadyDecided(self.status()));
         };
         match decision {
             Decision::Accept { production_ready: false } => Err(Refused::NotProductionReady),
-            Decision::Accept { .. } if *submitted_by == reviewer.user_id && !reviewer.may_accept_own => {
+            Decision::Accept { .. } if *submitted_by == reviewer.user && !reviewer.may_accept_own => {
                 Err(Refused::OwnHandoff)
             }
-            Decision::Accept { .. } => Ok(Self::Accepted { accepted_by: reviewer.user_id, accepted_at: now }),
+            Decision::Accept { .. } => Ok(Self::Accepted { accepted_by: reviewer.user.clone(), accepted_at: now }),
             Decision::Reject { reason } if reason.trim().is_empty() => Err(Refused::NoReason),
             Decision::Reject { reason } => {
-                Ok(Self::Rejected { rejected_by: reviewer.user_id, rejected_at: now, reason })
+                Ok(Self::Rejected { rejected_by: reviewer.user.clone(), rejected_at: now, reason })
             }
         }
     }
@@ -129,11 +128,10 @@ mod tests {
     use super::*;
 
     const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
-    const SUBMITTER: Uuid = Uuid::from_u128(1);
     const ACCEPT: Decision = Decision::Accept { production_ready: true };
 
-    fn reviewer(id: u128, may_accept_own: bool) -> Reviewer {
-        Reviewer { user_id: Uuid::from_u128(id), may_accept_own }
+    fn reviewer(user: &str, may_accept_own: bool) -> Reviewer {
+        Reviewer { user: user.to_owned(), may_accept_own }
     }
 
     fn reject(reason: &str) -> Decision {
@@ -142,21 +140,21 @@ mod tests {
 
     #[test]
     fn a_pending_handoff_is_accepted_or_rejected() {
-        let pending = State::submitted(SUBMITTER, NOW);
-        let accepted = pending.decide(ACCEPT, reviewer(2, false), NOW).unwrap();
+        let pending = State::submitted("maker".to_owned(), NOW);
+        let accepted = pending.decide(ACCEPT, &reviewer("taker", false), NOW).unwrap();
         assert_eq!(accepted.status(), "accepted");
-        let rejected = pending.decide(reject("no runbook"), reviewer(2, false), NOW);
+        let rejected = pending.decide(reject("no runbook"), &reviewer("taker", false), NOW);
         assert_eq!(rejected.unwrap().status(), "rejected");
     }
 
     #[test]
     fn a_decision_is_final() {
-        let pending = State::submitted(SUBMITTER, NOW);
+        let pending = State::submitted("maker".to_owned(), NOW);
         for first in [ACCEPT, reject("no runbook")] {
-            let decided = pending.decide(first, reviewer(2, true), NOW).unwrap();
+            let decided = pending.decide(first, &reviewer("taker", true), NOW).unwrap();
             for second in [ACCEPT, reject("again")] {
                 assert_eq!(
-                    decided.decide(second, reviewer(3, true), NOW),
+                    decided.decide(second, &reviewer("third", true), NOW),
                     Err(Refused::AlreadyDecided(decided.status()))
                 );
             }
@@ -165,34 +163,34 @@ mod tests {
 
     #[test]
     fn an_acceptance_with_a_reservation_is_refused_and_not_a_silent_rejection() {
-        let pending = State::submitted(SUBMITTER, NOW);
+        let pending = State::submitted("maker".to_owned(), NOW);
         let not_ready = Decision::Accept { production_ready: false };
-        let refused = pending.decide(not_ready, reviewer(2, true), NOW);
+        let refused = pending.decide(not_ready, &reviewer("taker", true), NOW);
         assert_eq!(refused, Err(Refused::NotProductionReady));
     }
 
     #[test]
     fn nobody_accepts_their_own_handoff_unless_allowed() {
-        let pending = State::submitted(SUBMITTER, NOW);
-        let own = pending.decide(ACCEPT, reviewer(1, false), NOW);
+        let pending = State::submitted("maker".to_owned(), NOW);
+        let own = pending.decide(ACCEPT, &reviewer("maker", false), NOW);
         assert_eq!(own, Err(Refused::OwnHandoff));
-        assert!(pending.decide(ACCEPT, reviewer(1, true), NOW).is_ok());
-        let withdrawn = pending.decide(reject("found a bug"), reviewer(1, false), NOW);
+        assert!(pending.decide(ACCEPT, &reviewer("maker", true), NOW).is_ok());
+        let withdrawn = pending.decide(reject("found a bug"), &reviewer("maker", false), NOW);
         assert!(withdrawn.is_ok(), "rejecting one's own is harmless");
     }
 
     #[test]
     fn a_rejection_says_why() {
-        let pending = State::submitted(SUBMITTER, NOW);
-        let refused = pending.decide(reject(" \n"), reviewer(2, true), NOW);
+        let pending = State::submitted("maker".to_owned(), NOW);
+        let refused = pending.decide(reject(" \n"), &reviewer("taker", true), NOW);
         assert_eq!(refused, Err(Refused::NoReason));
     }
 
     #[test]
     fn a_missed_deadline_decides_nothing() {
-        let pending = State::submitted(SUBMITTER, NOW);
+        let pending = State::submitted("maker".to_owned(), NOW);
         let late = NOW + REVIEW_TIME + Duration::days(30);
-        assert!(pending.decide(ACCEPT, reviewer(2, false), late).is_ok());
+        assert!(pending.decide(ACCEPT, &reviewer("taker", false), late).is_ok());
         let json = serde_json::to_value(pending).unwrap();
         assert_eq!(json["ola_deadline"], "1970-01-02T00:00:00Z");
         assert_eq!(json["status"], "pending_service_acceptance");
