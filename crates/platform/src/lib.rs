@@ -4,9 +4,18 @@
 //! touches the database takes the caller's transaction.
 
 pub mod access;
+mod actor;
 pub mod agents;
 pub mod creations;
+mod error;
+pub mod functions;
+pub mod gates;
 pub mod genesis;
 pub mod handoffs;
+mod ids;
 pub mod input;
 pub mod sla;
+
+pub use actor::Actor;
+pub use error::Error;
+pub use ids::{CreationId, HandoffId, SlaId};

@@ -3,6 +3,7 @@
 pub mod manifest;
 pub mod parts;
 pub mod request;
+pub(crate) mod rows;
 
 pub use manifest::Manifest;
 pub use request::CreationRequest;

@@ -54,6 +54,21 @@ pub struct Checklist {
     pub load_testing_completed: Item<Link>,
 }
 
+impl Checklist {
+    /// Whether every item is done; what a stored checklist is asked once more before an agent is accepted.
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        self.docker_image_built_and_pushed.status
+            && self.runbook_documented.status
+            && self.health_check_endpoint_working.status
+            && self.monitoring_dashboard_created.status
+            && self.alert_thresholds_configured.status
+            && self.oncall_engineer_assigned.status
+            && self.sla_defined_and_agreed.status
+            && self.load_testing_completed.status
+    }
+}
+
 /// One item that is done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -143,13 +158,13 @@ const fn item(item: &'static str, owner: Team, evidence: &'static str, shows: &'
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use serde_json::{Value, json};
 
     use super::*;
     use crate::input::parse;
 
-    fn complete() -> Value {
+    pub(crate) fn complete() -> Value {
         let agent = Uuid::from_u128(1);
         json!({
             "agent_id": agent,

@@ -32,6 +32,18 @@ pub enum Tier {
     Custom,
 }
 
+impl Tier {
+    /// The name in the database and in answers.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Premium => "premium",
+            Self::Custom => "custom",
+        }
+    }
+}
+
 /// The measured part of an agreement.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
