@@ -1,0 +1,69 @@
+//! Promises between teams: missed ones are recorded once and decide nothing.
+
+use engine::{CallContext, Data, Function, Outcome, Step};
+use platform::functions::{Genesis, RequestGenesis};
+use serde_json::{Value, json};
+
+use super::world::*;
+
+#[tokio::test]
+async fn a_missed_review_is_recorded_once_and_the_handoff_stays_open() {
+    let world = World::new().await;
+    let requested = world.agent_at("Ada", "deployment_ready").await;
+    let handoff = world.hand_over(requested.agent_id).await.unwrap();
+    let input = json!({"handoffId": handoff.handoff_id, "deadline": handoff.ola_deadline});
+    for recorded in [true, false] {
+        let breach = done(world.call(requested.run_id, "record-ola-breach", input.clone()).await);
+        assert_eq!(breach, json!({"escalateTo": "admin@example.com", "recorded": recorded}));
+    }
+    assert_eq!(world.count("select count(*) from ola_breaches").await, 1);
+    let audited = world.audited(&format!("handoff/{}", handoff.handoff_id)).await;
+    assert_eq!(audited, ["handoff.submitted", "ola.breached"]);
+    assert_eq!(world.status(requested.agent_id).await["status"], "handoff_pending");
+}
+
+#[tokio::test]
+async fn a_slow_genesis_is_recorded_once() {
+    let world = World::new().await;
+    let requested = world.request("Ada").await.unwrap();
+    for recorded in [true, false] {
+        let delay = world.call(requested.run_id, "record-genesis-delay", json!({"requestId": "q1"})).await;
+        assert_eq!(done(delay)["recorded"], recorded);
+    }
+}
+
+async fn ask(genesis: Genesis, input: Value) -> Outcome {
+    let run = engine::RunId(uuid::Uuid::nil());
+    let step = Step { pointer: "/do/0/ask".into(), visit: 0 };
+    let idempotency_key = step.idempotency_key(run);
+    let org = engine::OrgId(uuid::Uuid::nil());
+    let context = CallContext { org, run, step, idempotency_key, attempt: 1, now: now() };
+    RequestGenesis::new(genesis).call(&context, Data::from(input)).await
+}
+
+fn question() -> Value {
+    let body = json!({"agent_name": "Ada", "industry": "sales", "specialty": "leads"});
+    let request: platform::agents::CreationRequest = platform::input::parse(body).unwrap();
+    json!({"kind": "agent_creation", "subjectId": "1", "manifest": platform::agents::Manifest::from(request)})
+}
+
+#[tokio::test]
+async fn the_built_in_genesis_judges_what_it_is_shown() {
+    let approved = done(ask(Genesis::BuiltIn(None), question()).await);
+    assert_eq!(approved["status"], "approved");
+    let mut overreach = question();
+    overreach["manifest"]["data"]["scopes"] = json!([{"name": "industry_data", "access": "read"}]);
+    let rejected = done(ask(Genesis::BuiltIn(None), overreach).await);
+    assert_eq!(rejected["status"], "rejected");
+    assert!(rejected["reason"].as_str().unwrap().contains("data_privacy"), "{rejected}");
+}
+
+#[tokio::test]
+async fn a_genesis_without_policies_is_an_error_and_no_approval() {
+    let empty = tempfile::tempdir().unwrap();
+    let fault = failed(ask(Genesis::BuiltIn(Some(empty.path().to_owned())), question()).await);
+    assert!(fault.detail.unwrap().contains("lack the check"));
+    let mut strange = question();
+    strange["manifest"]["hidden"] = json!(true);
+    assert_eq!(failed(ask(Genesis::BuiltIn(None), strange).await).status, 400);
+}
