@@ -18,7 +18,7 @@ pub mod events;
 pub mod health;
 mod id;
 pub mod json;
-pub mod launch;
+mod launch;
 mod media;
 pub mod metrics;
 mod page;

@@ -46,11 +46,14 @@ impl Uuids {
 
 impl MakeRequestId for Uuids {
     fn make_request_id<B>(&mut self, _request: &axum::http::Request<B>) -> Option<HeaderId> {
-        let now = (self.0)();
-        let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
-        let id = Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, now.timestamp_subsec_nanos()));
-        HeaderValue::from_str(&id.to_string()).ok().map(HeaderId::new)
+        HeaderValue::from_str(&fresh_id((self.0)()).to_string()).ok().map(HeaderId::new)
     }
+}
+
+/// A fresh identifier that sorts by its time.
+pub(crate) fn fresh_id(now: engine::Timestamp) -> Uuid {
+    let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
+    Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, now.timestamp_subsec_nanos()))
 }
 
 /// Drops an inbound id that is not sane, so that it is replaced rather than copied into logs and answers.

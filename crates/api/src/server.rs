@@ -27,7 +27,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     Api, events, health, metrics, problem, reference, request,
-    routes::{gates, inputs, runs},
+    routes::{agents, gates, handoffs, inputs, runs, slas},
 };
 
 /// How long a request may take (REQUIREMENTS 1.1).
@@ -46,6 +46,9 @@ const BODY_LIMIT: usize = 1 << 20;
         description = "Durable, human-gated lifecycles of AI agents. Every error is a problem document (RFC 9457).",
     ),
     tags(
+        (name = "agents", description = "The creation of agents"),
+        (name = "handoffs", description = "From the creation team to the service team"),
+        (name = "service levels", description = "What agents promise"),
         (name = "runs", description = "Runs of definitions, their history, and commands to them"),
         (name = "gates", description = "What waits for a decision"),
         (name = "events", description = "CloudEvents in"),
@@ -56,6 +59,18 @@ struct Document;
 
 fn documented() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(agents::create))
+        .routes(routes!(agents::creation_status))
+        .routes(routes!(agents::pipeline))
+        .routes(routes!(agents::retry_build))
+        .routes(routes!(agents::retry_genesis))
+        .routes(routes!(agents::cancel))
+        .routes(routes!(handoffs::submit))
+        .routes(routes!(handoffs::show))
+        .routes(routes!(handoffs::accept))
+        .routes(routes!(handoffs::reject))
+        .routes(routes!(slas::define))
+        .routes(routes!(slas::list))
         .routes(routes!(runs::start, runs::list))
         .routes(routes!(runs::show))
         .routes(routes!(runs::history))
@@ -87,6 +102,9 @@ pub fn openapi() -> Value {
         // Makes `#/$defs/…` inside the schema mean the schema's own definitions, wherever it is embedded.
         schema["$id"] = format!("/schemas/{name}").into();
         document["components"]["schemas"][name] = schema;
+    }
+    for (name, schema) in inputs::answers().as_object().into_iter().flatten() {
+        document["components"]["schemas"][name] = schema.clone();
     }
     document
 }

@@ -3,9 +3,13 @@
 use std::{fmt, sync::Arc};
 
 use axum::extract::FromRef;
+use platform::{
+    creations,
+    handoffs::{self, EvidenceChecker},
+};
 use store::{Hints, Store};
 
-use crate::{Clock, auth::Authenticator, health::Probes, launch::Launcher, metrics::Handle, webhooks::EventSink};
+use crate::{Clock, auth::Authenticator, health::Probes, metrics::Handle, webhooks::EventSink};
 
 /// Everything behind the routes; clones share it.
 #[derive(Clone)]
@@ -23,8 +27,12 @@ pub struct Parts {
     pub sink: Arc<dyn EventSink>,
     /// What health asks: [`Stored`](crate::stored::Stored).
     pub probes: Arc<dyn Probes>,
-    /// Who starts runs by name.
-    pub launcher: Arc<dyn Launcher>,
+    /// Who looks at the evidence of handoffs.
+    pub evidence: Arc<dyn EvidenceChecker>,
+    /// How creations are run here.
+    pub creations: creations::Options,
+    /// How handoffs are reviewed here.
+    pub reviews: handoffs::Options,
     /// The process's metrics; without them `/metrics` is empty.
     pub metrics: Option<Handle>,
     /// The process's clock, for credentials.
@@ -54,8 +62,16 @@ impl Api {
         &*self.0.probes
     }
 
-    pub(crate) fn launcher(&self) -> &dyn Launcher {
-        &*self.0.launcher
+    pub(crate) fn evidence(&self) -> &dyn EvidenceChecker {
+        &*self.0.evidence
+    }
+
+    pub(crate) fn creations(&self) -> creations::Options {
+        self.0.creations
+    }
+
+    pub(crate) fn reviews(&self) -> handoffs::Options {
+        self.0.reviews
     }
 
     pub(crate) fn metrics(&self) -> Option<&Handle> {

@@ -13,19 +13,22 @@ use axum::{
 use chrono::TimeZone;
 use cluster::testing::TestDatabase;
 use definitions::ContentHash;
-use engine::{OrgId, RunId};
+use engine::OrgId;
 use futures::future::{BoxFuture, FutureExt, ready};
-use platform::access::Role;
+use platform::{
+    access::Role,
+    creations,
+    handoffs::{self, Evidence, EvidenceChecker, Look},
+};
 use serde_json::Value;
 use sqlx::postgres::PgConnectOptions;
-use store::{Connection, Hints, PoolSizes, Store, runs::NewRun};
+use store::{Hints, PoolSizes, Store};
 use tower::ServiceExt;
 
 use crate::{
     Api, Clock, Parts,
     auth::{Authenticator, Keys, LIFETIME, Secret},
     health::Probes,
-    launch::{Launch, Launcher},
     stored::Stored,
     webhooks::{Accepted, EventSink, Received, Unavailable},
 };
@@ -76,10 +79,11 @@ impl EventSink for Memory {
     }
 }
 
-impl Launcher for Memory {
-    fn launch<'a>(&'a self, _: &'a mut Connection, launch: Launch) -> BoxFuture<'a, store::Result<RunId>> {
-        let definition = format!("{}/{}", launch.namespace, launch.name);
-        ready(Err(store::Error::UnknownDefinition { org: launch.org, definition })).boxed()
+impl EvidenceChecker for Memory {
+    fn look<'a>(&'a self, evidence: Evidence<'a>) -> Look<'a> {
+        let (Evidence::Image(name) | Evidence::Health(name) | Evidence::Page(name)) = evidence;
+        let missing = name.contains("missing");
+        Box::pin(async move { if missing { Err("answers 404".to_owned()) } else { Ok(()) } })
     }
 }
 
@@ -104,7 +108,9 @@ pub(crate) fn api(memory: &Arc<Memory>) -> Api {
         store,
         sink: Arc::clone(memory) as _,
         probes: Arc::clone(memory) as _,
-        launcher: Arc::clone(memory) as _,
+        evidence: Arc::clone(memory) as _,
+        creations: creations::Options::default(),
+        reviews: handoffs::Options::default(),
         metrics: None,
         clock: clock(),
     })
@@ -120,30 +126,6 @@ pub(crate) struct Live {
 /// The definition that [`Live`] has registered for [`ORG`], as `test/echo:1.0.0`.
 pub(crate) const DEFINITION: ContentHash = ContentHash([7; 32]);
 
-/// Starts runs of [`DEFINITION`], whatever the name.
-struct Echo;
-
-impl Launcher for Echo {
-    fn launch<'a>(&'a self, connection: &'a mut Connection, launch: Launch) -> BoxFuture<'a, store::Result<RunId>> {
-        async move {
-            let id = RunId(uuid::Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, 1_767_323_045, 0)));
-            let run = NewRun {
-                id,
-                org: launch.org,
-                definition: DEFINITION,
-                workflows: std::collections::BTreeMap::new(),
-                input: launch.input,
-                queue: launch.queue,
-                priority: launch.priority,
-                started_by: launch.started_by,
-                at: launch.at,
-            };
-            store::runs::start(connection, &run).await.map(|_| id)
-        }
-        .boxed()
-    }
-}
-
 /// Migrates, registers the definition, and stops the clock, so that answers do not vary.
 async fn prepare(pool: sqlx::PgPool) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let options = (*pool.connect_options()).clone();
@@ -157,13 +139,20 @@ async fn prepare(pool: sqlx::PgPool) -> Result<(), Box<dyn std::error::Error + S
     .bind(DEFINITION.0.as_slice())
     .execute(&pool)
     .await?;
+    sqlx::query(
+        "insert into definitions (org_id, hash, namespace, name, version, needs, source, functions, created_by, created_at)
+         select org_id, sha256(hash), 'stationmaster', 'agent-creation', '1.0.0', needs, '', '{}', 'system', now()
+         from definitions",
+    )
+    .execute(&pool)
+    .await?;
     store::clock::set(&mut *pool.acquire().await?, clock()(), 0.0).await?;
     Ok(())
 }
 
 impl Live {
     pub(crate) async fn new() -> Self {
-        let database = TestDatabase::create("api_0008", prepare).await.unwrap();
+        let database = TestDatabase::create("api_0103", prepare).await.unwrap();
         let store = Store::new(database.connect_options(), PoolSizes::default());
         let hints = Hints::new(store.clone()).0;
         let stored = Arc::new(Stored::new(store.clone(), hints.clone()));
@@ -173,7 +162,9 @@ impl Live {
             hints,
             sink: Arc::clone(&stored) as _,
             probes: stored,
-            launcher: Arc::new(Echo),
+            evidence: Arc::new(Memory::default()),
+            creations: creations::Options::default(),
+            reviews: handoffs::Options::default(),
             metrics: None,
             clock: clock(),
         });
@@ -207,6 +198,27 @@ pub(crate) async fn send(router: &Router, request: Request<Body>) -> Value {
     let bytes = to_bytes(response.into_body(), 1 << 24).await.unwrap();
     let body = serde_json::from_slice(&bytes).unwrap_or_else(|_| Value::from(String::from_utf8_lossy(&bytes)));
     serde_json::json!({"status": status.as_u16(), "headers": headers, "body": body})
+}
+
+/// The same answers with identifiers numbered in the order of their appearance, and without entity tags.
+pub(crate) fn stable(mut answers: Value) -> Value {
+    let text = answers.to_string();
+    let mut known: Vec<&str> = Vec::new();
+    for start in 0..text.len().saturating_sub(36) {
+        let Some(candidate) = text.get(start..start + 36) else { continue };
+        if uuid::Uuid::try_parse(candidate).is_ok() && !known.contains(&candidate) {
+            known.push(candidate);
+        }
+    }
+    let numbered =
+        known.iter().enumerate().fold(text.clone(), |text, (index, id)| text.replace(id, &format!("ID-{index}")));
+    answers = serde_json::from_str(&numbered).unwrap();
+    for answer in answers.as_object_mut().into_iter().flatten().map(|(_, answer)| answer) {
+        if let Some(etag) = answer.pointer_mut("/headers/etag") {
+            *etag = "ETAG".into();
+        }
+    }
+    answers
 }
 
 /// The status of an answer from [`send`].

@@ -1,6 +1,8 @@
 //! The router as a whole: problems for everything, ids, events, health, the description, the socket.
 
+mod creations;
 mod database;
+mod described;
 
 use std::sync::Arc;
 

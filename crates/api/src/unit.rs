@@ -99,6 +99,11 @@ impl Unit {
         self.at
     }
 
+    /// The caller's organisation.
+    pub(crate) fn org(&self) -> OrgId {
+        self.org
+    }
+
     /// Gives a hint after the commit.
     pub(crate) fn hint(&mut self, hint: Hint) {
         self.hints.push(hint);
@@ -177,6 +182,21 @@ where
 {
     fn from(cause: E) -> Self {
         Self(Box::new(Problem::from(cause).into_response()))
+    }
+}
+
+impl From<platform::Error> for Problem {
+    fn from(error: platform::Error) -> Self {
+        use platform::Error;
+        let text = error.to_string();
+        match error {
+            Error::NotFound { .. } => Self::new(Code::NotFound, text),
+            Error::Invalid(invalid) => invalid.into(),
+            Error::Conflict { rule, detail } => Self::new(Code::Conflict, detail).with("rule", rule),
+            Error::Forbidden { rule, detail } => Self::new(Code::Forbidden, detail).with("rule", rule),
+            Error::Store(error) => error.into(),
+            _ => Self::internal(text),
+        }
     }
 }
 

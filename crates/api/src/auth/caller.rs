@@ -7,12 +7,15 @@ use axum::{
     http::{HeaderMap, HeaderValue, header, request::Parts},
 };
 use engine::OrgId;
-use platform::access::{self, Permission, Role, Roles};
+use platform::{
+    Actor,
+    access::{self, Permission, Role, Roles},
+};
 use serde_json::json;
 
 use super::{Keys, token::Refusal};
 use crate::{
-    Clock,
+    Clock, RequestId,
     problem::{Code, Problem},
 };
 
@@ -62,6 +65,18 @@ impl Caller {
     #[must_use]
     pub fn actor(&self) -> String {
         format!("user:{}", self.user)
+    }
+
+    /// The caller as services know them, in the request `id`.
+    #[must_use]
+    pub fn as_actor(&self, id: &RequestId) -> Actor {
+        Actor {
+            org: self.org,
+            user: self.user.clone(),
+            email: self.user.contains('@').then(|| self.user.clone()),
+            roles: self.roles.clone(),
+            correlation: id.as_str().to_owned(),
+        }
     }
 
     /// Goes on only if the caller has the permission.

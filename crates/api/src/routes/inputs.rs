@@ -2,7 +2,12 @@
 
 use std::sync::LazyLock;
 
-use platform::input::{Input, Schema};
+use platform::{
+    agents::CreationRequest,
+    handoffs::{Acceptance, Rejection, Submission},
+    input::{Input, Schema},
+    sla,
+};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -16,13 +21,26 @@ macro_rules! schema {
     };
 }
 
-/// Every body that some endpoint takes, with its schema, by the name under which OpenAPI shows it.
-pub(crate) fn schemas() -> [(&'static str, &'static Value); 3] {
+/// Every body that some endpoint takes, with the schema that it is checked against, by its name in OpenAPI.
+pub(crate) fn schemas() -> [(&'static str, &'static Value); 8] {
     [
         ("StartRun", StartRun::schema().document()),
         ("Reason", Reason::schema().document()),
         ("Decision", Decision::schema().document()),
+        ("CreationRequest", CreationRequest::schema().document()),
+        ("HandoffSubmission", Submission::schema().document()),
+        ("HandoffAcceptance", Acceptance::schema().document()),
+        ("HandoffRejection", Rejection::schema().document()),
+        ("SlaDefinitionRequest", sla::Definition::schema().document()),
     ]
+}
+
+/// The answers of services, whose types live below this crate.
+pub(crate) fn answers() -> &'static Value {
+    static ANSWERS: LazyLock<Value> = LazyLock::new(|| {
+        serde_json::from_str(include_str!("../../schemas/answers.json")).expect("invariant: the file is JSON")
+    });
+    &ANSWERS
 }
 
 /// `POST /runs`.

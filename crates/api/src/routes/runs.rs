@@ -26,10 +26,11 @@ use crate::{
     auth::Caller,
     etag,
     id::Id,
-    launch::Launch,
+    launch::{self, Launch},
     page::{self, Params},
     post::Post,
     problem::{Document, Problem, Violation},
+    request,
     unit::{Answer, Handled, Unit},
 };
 
@@ -44,7 +45,9 @@ pub(crate) async fn start(State(api): State<Api>, caller: Caller, id: RequestId,
     caller.require(Permission::StartRuns)?;
     let (body, key) = post.read::<StartRun>()?;
     let mut unit = api.begin(&caller, key).await?;
+    let run = RunId(request::fresh_id(unit.at()));
     let launch = Launch {
+        id: run,
         org: caller.org,
         namespace: body.definition.namespace,
         name: body.definition.name,
@@ -56,7 +59,7 @@ pub(crate) async fn start(State(api): State<Api>, caller: Caller, id: RequestId,
         at: unit.at(),
     };
     let queue = launch.queue.as_str().into();
-    let run = api.launcher().launch(unit.connection(), launch).await?;
+    launch::launch(unit.connection(), launch).await?;
     record(&mut unit, &caller, &id, run, "run.started", Value::Null).await?;
     unit.hint(Hint::Queue(queue));
     let answer = Answer::created(format!("/runs/{run}"), &Started::new(run, unit.at()))?;

@@ -7,9 +7,16 @@ use serde_json::{Value, json};
 use store::gates::{self, NewGate};
 use uuid::Uuid;
 
+use super::described;
 use crate::testing::{Live, ORG, clock, request, send, token, token_of};
 
-fn call(method: &str, path: &str, token: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Request<Body> {
+pub(super) fn call(
+    method: &str,
+    path: &str,
+    token: &str,
+    headers: &[(&str, &str)],
+    body: Option<&Value>,
+) -> Request<Body> {
     let mut builder = request(method, path).header("authorization", format!("Bearer {token}"));
     for (name, value) in headers {
         builder = builder.header(*name, *value);
@@ -20,12 +27,16 @@ fn call(method: &str, path: &str, token: &str, headers: &[(&str, &str)], body: O
     }
 }
 
-async fn get(router: &Router, path: &str, token: &str) -> Value {
-    send(router, call("GET", path, token, &[], None)).await
+pub(super) async fn get(router: &Router, path: &str, token: &str) -> Value {
+    let answer = send(router, call("GET", path, token, &[], None)).await;
+    described::check("GET", path, &answer);
+    answer
 }
 
-async fn post(router: &Router, path: &str, token: &str, body: &Value) -> Value {
-    send(router, call("POST", path, token, &[], Some(body))).await
+pub(super) async fn post(router: &Router, path: &str, token: &str, body: &Value) -> Value {
+    let answer = send(router, call("POST", path, token, &[], Some(body))).await;
+    described::check("POST", path, &answer);
+    answer
 }
 
 fn start() -> Value {
