@@ -3,9 +3,10 @@
 //! Bytes from outside meet no expression language here: a pointer either finds a scalar or does not. What a workflow makes of
 //! the payload, it says itself in its `correlate` and `with`, in jq.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 
 use engine::CloudEvent;
+use jsonschema::Validator;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value;
 
@@ -24,10 +25,16 @@ pub struct Mapping {
     pub subject: Option<Template>,
     /// The `time`, where its placeholders are found and make an RFC 3339 time.
     pub time: Option<Template>,
+    /// What the payload must be like; a delivery that is not is refused and changes nothing.
+    pub payload: Option<Shape>,
     /// Extension attributes, each where its placeholders are found.
     #[serde(default)]
     pub extensions: BTreeMap<String, Template>,
 }
+
+/// A JSON schema that payloads keep.
+#[derive(Debug, Clone)]
+pub struct Shape(Arc<Validator>);
 
 /// Text with placeholders `{/json/pointer}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +49,7 @@ enum Part {
 impl Mapping {
     /// The event of a payload.
     pub(super) fn event(&self, id: &str, payload: Value) -> Result<CloudEvent, Vec<Violation>> {
-        let mut violations = Vec::new();
+        let mut violations = self.payload.as_ref().map(|shape| shape.violations(&payload)).unwrap_or_default();
         let mut needed = |template: &Template| {
             template.fill(&payload).unwrap_or_else(|violation| {
                 violations.push(violation);
@@ -76,6 +83,24 @@ impl Mapping {
             extensions: self.extensions.iter().filter_map(extension).collect(),
             data: payload.into(),
         })
+    }
+}
+
+impl Shape {
+    fn violations(&self, payload: &Value) -> Vec<Violation> {
+        let violation = |fault: jsonschema::ValidationError<'_>| {
+            let message = fault.masked_with("the value").to_string();
+            Violation::new(fault.instance_path().as_str(), fault.kind().keyword(), message)
+        };
+        self.0.iter_errors(payload).map(violation).collect()
+    }
+}
+
+impl<'de> Deserialize<'de> for Shape {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let schema = Value::deserialize(deserializer)?;
+        let validator = jsonschema::validator_for(&schema).map_err(|fault| D::Error::custom(fault.to_string()))?;
+        Ok(Self(Arc::new(validator)))
     }
 }
 
@@ -151,6 +176,7 @@ mod tests {
             source: Template::parse("/shop/{/shop}").unwrap(),
             subject: Some(Template::parse("{/order/id}").unwrap()),
             time: Some(Template::parse("{/at}").unwrap()),
+            payload: None,
             extensions: BTreeMap::from([("express".to_owned(), Template::parse("{/order/express}").unwrap())]),
         }
     }

@@ -119,6 +119,10 @@ fn verify_standard(
 ) -> Result<(), Refusal> {
     let header = |name| one(headers, &HeaderName::from_static(name));
     let (id, stamp, signatures) = (header("webhook-id")?, header("webhook-timestamp")?, header("webhook-signature")?);
+    // With a dot in it, the end of the id could be moved into the timestamp without changing what was signed.
+    if id.contains('.') {
+        return Err(Refusal::Unsigned);
+    }
     let seconds: i64 = stamp.parse().map_err(|_| Refusal::Unsigned)?;
     let signed: Vec<Vec<u8>> = signatures
         .split(' ')
@@ -235,6 +239,9 @@ mod tests {
         assert_eq!(verify("1614265330", good, at(301)), Err(Refusal::Stale));
         assert_eq!(verify("1614265330", good, at(-301)), Err(Refusal::Stale));
         assert_eq!(verify("1614265331", good, NOW), Err(Refusal::Mismatch), "the timestamp is signed");
+        let moved =
+            headers(&[("webhook-id", "msg.1"), ("webhook-timestamp", "1614265330"), ("webhook-signature", good)]);
+        assert_eq!(scheme.verify(&keys, &moved, body, NOW), Err(Refusal::Unsigned));
         assert_eq!(verify("soon", good, NOW), Err(Refusal::Unsigned));
         assert_eq!(verify("1614265330", "", NOW), Err(Refusal::Mismatch));
     }

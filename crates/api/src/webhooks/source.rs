@@ -193,6 +193,7 @@ events: { sold: { type: com.example.sold, source: /shop } }
         assert!(refused("name: shop", "nam: shop").contains("nam"));
         assert!(refused("source: /shop", "source: /shop, extensions: { run_id: x }").contains("`extensions`"));
         assert!(refused("com.example.sold", "'com.example.{sold'").contains("closing"));
+        assert!(refused("source: /shop", "source: /shop, payload: { type: thing }").contains("thing"));
         assert!(refused("hmac-sha256", "md5").contains("md5"));
     }
 

@@ -131,12 +131,44 @@ async fn a_body_over_the_limit_is_refused_before_its_signature() {
     assert_eq!(send(&router(&memory), at).await["status"], 401);
 }
 
+fn verdict(status: &str) -> Value {
+    json!({
+        "validation_id": "0198c0de-0000-7000-8000-000000000001",
+        "status": status,
+        "reason": "Serves the customer.",
+        "risk_level": "low",
+        "validation_details": {
+            "constitutional_alignment": true,
+            "customer_sovereignty_check": true,
+            "deny_by_default_enforced": true,
+            "approval_gates_present": true,
+        },
+    })
+}
+
+#[test]
+fn an_answer_of_genesis_that_is_unclear_is_none() {
+    let source = Source::builtin().unwrap().remove(1);
+    let event = |payload: &Value| source.events[payload["status"].as_str().unwrap()].event("msg_1", payload.clone());
+    assert!(event(&verdict("approved")).is_ok() && event(&verdict("rejected")).is_ok());
+    let broken = |status: &str, pointer: &str, value: Value| {
+        let mut payload = verdict(status);
+        *payload.pointer_mut(pointer).unwrap() = value;
+        event(&payload).unwrap_err().remove(0).field
+    };
+    assert_eq!(
+        broken("approved", "/validation_details/approval_gates_present", json!(false)),
+        "/validation_details/approval_gates_present"
+    );
+    assert_eq!(broken("approved", "/validation_details", json!({})), "/validation_details");
+    assert_eq!(broken("approved", "/validation_id", json!("x")), "/validation_id");
+    assert_eq!(broken("rejected", "/reason", json!("  ")), "/reason");
+}
+
 #[tokio::test]
 async fn a_verdict_of_genesis_is_read_in_the_standard_webhooks_scheme() {
     let memory = Arc::new(Memory::default());
-    let body = json!({"type": "verdict.issued", "timestamp": "2026-01-02T03:04:00Z",
-                      "data": {"request_id": "c-1", "status": "approved"}})
-    .to_string();
+    let body = verdict("approved").to_string();
     let stamp = clock()().timestamp().to_string();
     let key = STANDARD.decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
     let signature = STANDARD.encode(hmac(&key, &[b"msg_1.", stamp.as_bytes(), b".", body.as_bytes()]));
