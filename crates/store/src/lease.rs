@@ -190,6 +190,35 @@ pub async fn confirm(connection: &mut Connection, lease: Lease) -> Result<Option
     Ok(wake)
 }
 
+/// Runs that are due and that a worker cannot run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Starved {
+    /// Their queue.
+    pub queue: String,
+    /// The semantics version that they follow.
+    pub semantics: u32,
+    /// The functions that they need.
+    pub functions: Vec<String>,
+    /// How many there are.
+    pub runs: u64,
+}
+
+/// What is due and what a worker like `claimer` would leave lying: `doctor` names it, with what is missing.
+///
+/// # Errors
+/// The database fails.
+pub async fn starved(connection: &mut Connection, claimer: &Claimer) -> Result<Vec<Starved>> {
+    let rows =
+        sqlx::query_file!("queries/starved.sql", &claimer.semantics, &claimer.functions).fetch_all(connection).await?;
+    let starved = rows.into_iter().map(|row| Starved {
+        queue: row.queue,
+        semantics: row.semantics.unsigned_abs(),
+        functions: row.functions,
+        runs: row.runs.unsigned_abs(),
+    });
+    Ok(starved.collect())
+}
+
 fn columns(leases: &[Lease]) -> (Vec<Uuid>, Vec<Vec<u8>>) {
     leases.iter().map(|lease| (lease.run.0, lease.token.0.to_vec())).unzip()
 }

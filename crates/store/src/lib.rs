@@ -40,6 +40,7 @@ pub mod idempotency;
 mod json;
 pub mod lease;
 mod pool;
+pub mod retention;
 pub mod router;
 mod rows;
 pub mod runs;

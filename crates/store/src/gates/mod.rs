@@ -214,6 +214,22 @@ pub async fn show(
     Ok(Some((found, rows::decisions(connection, gate).await?)))
 }
 
+/// Pending gates whose run has ended: a sweeper withdraws each, in a transaction of its own.
+///
+/// # Errors
+/// The database fails.
+pub async fn abandoned(connection: &mut Connection, limit: u32) -> Result<Vec<(OrgId, GateId)>> {
+    let rows = sqlx::query!(
+        "select g.org_id, g.gate_id from gates g join runs r on r.run_id = g.run_id
+         where g.state = 'pending' and r.ended_at is not null
+         limit $1",
+        i64::from(limit)
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (OrgId(row.org_id), GateId(row.gate_id))).collect())
+}
+
 impl GateId {
     /// The gate that a step opens: the same on every repetition.
     #[must_use]

@@ -165,5 +165,10 @@ async fn a_process_claims_only_what_it_can_run() {
     assert!(world.claim_with(&claimer(&["http", "send-mail:1.0.0"]), 1).await.is_empty());
     let older = Claimer::new(Uuid::now_v7(), [SEMANTICS + 1], []);
     assert!(world.claim_with(&older, 1).await.is_empty());
+    let mut connection = world.store.engine().await.unwrap();
+    let starved = lease::starved(&mut connection, &claimer(&["http"])).await.unwrap();
+    let functions = vec!["http".to_owned(), "send-mail:2.0.0".to_owned()];
+    let queue = "runs".to_owned();
+    assert_eq!(starved, [lease::Starved { queue, semantics: SEMANTICS, functions, runs: 1 }]);
     assert_eq!(world.claim_with(&claimer(&["http", "send-mail:2.0.0"]), 1).await[0].lease.run, run);
 }

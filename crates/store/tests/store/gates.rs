@@ -159,8 +159,22 @@ async fn decisions_cannot_be_changed_and_a_withdrawn_gate_says_so() {
     let mut transaction = world.store.begin(world.org).await.unwrap();
     let state = gates::withdraw(&mut transaction, world.org, id, now()).await.unwrap();
     assert_eq!(state, Some(GateState::Withdrawn));
+    assert_eq!(gates::abandoned(&mut world.store.engine().await.unwrap(), 10).await.unwrap(), []);
     let pending = gates::list(&mut transaction, world.org, Some(GateState::Pending), None, 10).await.unwrap();
     assert!(pending.is_empty());
     let all = gates::list(&mut transaction, world.org, None, None, 10).await.unwrap();
     assert_eq!(all.len(), 1);
+}
+
+#[tokio::test]
+async fn a_gate_whose_run_has_ended_is_abandoned() {
+    let world = World::new().await;
+    let claim = world.held().await;
+    let asked = NewGate { run: claim.lease.run, ..gate(&world, 1) };
+    let id = open(&world, &asked).await;
+    let mut connection = world.store.engine().await.unwrap();
+    assert_eq!(gates::abandoned(&mut connection, 10).await.unwrap(), [], "its run still waits");
+    let phase = engine::Phase::Cancelled { reason: "enough".to_owned() };
+    world.commit(store::Flush { phase, ..world.flush(claim.lease, 1) }).await;
+    assert_eq!(gates::abandoned(&mut connection, 10).await.unwrap(), [(world.org, id)]);
 }

@@ -8,12 +8,14 @@
 mod audit;
 mod claims;
 mod commits;
+mod definitions;
 mod events;
 mod functions;
 mod gates;
 mod hints;
 mod plans;
 mod requests;
+mod retention;
 mod tenants;
 mod wakes;
 mod world;

@@ -58,7 +58,7 @@ async fn a_claim_reads_neither_what_is_due_later_nor_what_others_hold() {
 }
 
 /// Statements for people, who wait for one answer at a time.
-const FOR_PEOPLE: [&str; 4] = ["list_runs", "list_audit", "gates", "queue_metrics"];
+const FOR_PEOPLE: [&str; 5] = ["list_runs", "list_audit", "gates", "queue_metrics", "starved"];
 
 /// Tables of a few rows, which are read whole.
 const SMALL: [&str; 2] = ["clock", "function_sets"];
