@@ -311,3 +311,22 @@ async fn a_group_locks_its_activations_in_the_order_of_their_runs() {
     assert_eq!(free.unwrap(), 1);
     assert_eq!(done(&committed), (1, true));
 }
+
+#[tokio::test]
+async fn a_commit_whose_connection_dies_before_it_is_repeated_on_another() {
+    let world = World::new().await;
+    let claim = world.held().await;
+    let mut holder = world.store.begin_engine().await.unwrap();
+    store::lease::confirm(&mut holder, claim.lease).await.unwrap();
+    let commit = world.commit(Flush { facts: vec![fact()], ..world.flush(claim.lease, 1) });
+    let kill = async {
+        world.blocked(1).await;
+        let killed = "select count(pg_terminate_backend(pid)) from pg_stat_activity
+            where datname = current_database() and wait_event_type = 'Lock'";
+        assert_eq!(world.count(killed).await, 1);
+        holder.commit().await.unwrap();
+    };
+    let (committed, ()) = tokio::join!(commit, kill);
+    assert_eq!(done(&committed), (1, true));
+    assert_eq!(world.count("select count(*) from facts where seq = 1").await, 1);
+}
