@@ -80,7 +80,7 @@ pub struct Vote {
     pub digest: Option<[u8; 32]>,
 }
 
-/// Lists gates, the oldest first, after one of them; at most 100.
+/// Lists gates, the oldest first, after one of them.
 ///
 /// # Errors
 /// The database fails.
@@ -92,7 +92,7 @@ pub async fn list(
     limit: u32,
 ) -> Result<Vec<GateView>, Error> {
     let after = after.map(|(at, id)| (at, GateId(id)));
-    let found = gates::list(connection, org, state, after, limit.min(100)).await?;
+    let found = gates::list(connection, org, state, after, limit).await?;
     Ok(found.into_iter().map(|gate| view(gate, Vec::new())).collect())
 }
 
