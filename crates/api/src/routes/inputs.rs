@@ -88,7 +88,7 @@ pub(crate) struct Nothing {}
 pub(crate) struct Decision {
     pub(crate) verdict: Verdict,
     pub(crate) reason: Option<String>,
-    pub(crate) subject_digest: Option<String>,
+    pub(crate) digest: Option<String>,
 }
 
 /// Approve or reject.

@@ -199,7 +199,7 @@ async fn open(live: &Live, run: &str, required: u32, roles: &[Role]) -> String {
         step: Step { pointer: "/do/0/ask".into(), visit: 0 },
         subject: "Retune agent 7".to_owned(),
         request: json!({"knowledge_version": "v2026-01-01"}).into(),
-        requested_by: "user:ada".to_owned(),
+        requested_by: "ada".to_owned(),
         approver_roles: roles.iter().map(|role| role.as_str().to_owned()).collect(),
         required_approvals: required,
         four_eyes: true,
@@ -235,9 +235,9 @@ async fn a_gate_is_passed_by_decisions_of_those_it_asks_for() {
     keep("another role", post(&live.router, &path, &viewer, &approve).await);
     keep("another organisation", post(&live.router, &path, &stranger, &approve).await);
     keep("no reason", post(&live.router, &path, &bob, &json!({"verdict": "reject"})).await);
-    let stale = json!({"verdict": "approve", "subject_digest": "00".repeat(32)});
+    let stale = json!({"verdict": "approve", "digest": "00".repeat(32)});
     keep("another subject", post(&live.router, &path, &bob, &stale).await);
-    keep("pending", get(&live.router, "/gates?state=pending", &bob).await);
+    keep("pending", get(&live.router, "/gates?status=pending", &bob).await);
     keep("first", post(&live.router, &path, &bob, &approve).await);
     keep("repeated", post(&live.router, &path, &bob, &approve).await);
     keep("contradiction", post(&live.router, &path, &bob, &json!({"verdict": "reject", "reason": "no"})).await);
