@@ -73,9 +73,6 @@ codes! {
     /// The request is valid and the present state refuses it: `detail` names the state. Read the resource again before you
     /// decide what to send.
     Conflict = "conflict", CONFLICT, "Conflict with the present state", "The present state refuses this.";
-    /// A request under the same `Idempotency-Key` is being worked on at this moment. Wait as `Retry-After` says and repeat it:
-    /// you will get the answer of the first.
-    IdempotencyInFlight = "idempotency-in-flight", CONFLICT, "Idempotent request in flight", "A request with this Idempotency-Key is still being worked on.";
     /// This `Idempotency-Key` was used for another request. A key belongs to one request for good; choose a new one.
     IdempotencyMismatch = "idempotency-mismatch", UNPROCESSABLE_ENTITY, "Idempotency key reused", "This Idempotency-Key was used for another request.";
     /// The body is larger than this endpoint takes.
