@@ -8,8 +8,9 @@
 
 use std::{
     convert::Infallible,
+    pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use apalis::{
@@ -28,7 +29,7 @@ use crate::{dispatcher::Dispatch, driver::Driver, leases::Activation};
 #[derive(Debug)]
 struct Runs {
     claimed: mpsc::Receiver<Activation>,
-    _dispatcher: AbortOnDropHandle<()>,
+    dispatcher: AbortOnDropHandle<()>,
 }
 
 impl Backend for Runs {
@@ -52,9 +53,13 @@ impl Backend for Runs {
         })
     }
 
-    /// What is buffered is dropped, and so given back.
-    fn poll_close(&mut self, _: &mut Context<'_>, _: &WorkerContext) -> Poll<Result<(), Infallible>> {
+    /// Once the dispatcher has ended, what is buffered is dropped, and so given back.
+    fn poll_close(&mut self, cx: &mut Context<'_>, _: &WorkerContext) -> Poll<Result<(), Infallible>> {
         self.claimed.close();
+        if !self.dispatcher.is_finished() {
+            ready!(Pin::new(&mut self.dispatcher).poll(cx))
+                .unwrap_or_else(|error| tracing::error!(%error, "a dispatcher failed"));
+        }
         while self.claimed.try_recv().is_ok() {}
         Poll::Ready(Ok(()))
     }
@@ -93,7 +98,7 @@ pub(crate) async fn serve(dispatch: Dispatch, driver: Arc<Driver>, process: Ulid
             let dispatcher = AbortOnDropHandle::new(tokio::spawn(dispatch.clone().run(Arc::clone(&name), room)));
             let driver = Arc::clone(&driver);
             WorkerBuilder::new(format!("{name}-{process}-{restarts}"))
-                .backend(Runs { claimed, _dispatcher: dispatcher })
+                .backend(Runs { claimed, dispatcher })
                 .concurrency(limit)
                 .parallelize(|drive| AbortOnDropHandle::new(tokio::spawn(drive)))
                 .catch_panic()

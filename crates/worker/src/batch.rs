@@ -51,6 +51,21 @@ impl Batch {
         self.at
     }
 
+    /// Adds the effects of the run's first fact. Whoever started the run recorded that fact without the machine, so they
+    /// are committed with the next one, whatever it is; while there is no next one, they are still to come.
+    ///
+    /// # Errors
+    /// The run cannot go on.
+    pub(crate) fn catch_up(&mut self, effects: &[Effect]) -> Result<(), Diverged> {
+        if !effects.is_empty() {
+            self.add(FactBody::Continued)?;
+            if let Some(recorded) = self.facts.last_mut() {
+                recorded.effects.splice(0..0, effects.iter().cloned());
+            }
+        }
+        Ok(())
+    }
+
     /// Adds a fact.
     ///
     /// # Errors

@@ -20,7 +20,7 @@ mod transact;
 
 use std::ops::ControlFlow;
 
-use engine::{Call, CallContext, Diverged, FactBody, Run};
+use engine::{Call, CallContext, Diverged, Effect, FactBody, Run};
 use store::{
     Parent,
     history::{self, Message},
@@ -38,6 +38,8 @@ pub(crate) struct Drive<'a> {
     turn: Turn,
     parent: Option<Parent>,
     run: Run,
+    /// The effects of the first fact, until the next one is committed.
+    owed: Vec<Effect>,
     calls: Calls,
     /// What was in the inbox when it was read.
     messages: Vec<Message>,
@@ -142,6 +144,7 @@ impl<'a> Drive<'a> {
     /// The facts that can be recorded now: calls that have ended, messages, due timers, or the next burst of pure tasks.
     fn gather(&self) -> Result<Batch, Diverged> {
         let mut batch = Batch::new(self.run.clone(), self.driver.clock.now());
+        batch.catch_up(&self.owed)?;
         for ended in self.calls.ended() {
             batch.add(ended.fact(batch.at()))?;
         }

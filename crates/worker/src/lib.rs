@@ -37,7 +37,7 @@ pub use functions::Functions;
 use store::{Claimer, Committer, Hints, Store};
 use thiserror::Error;
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use ulid::Ulid;
 use uuid::Uuid;
 
@@ -91,10 +91,10 @@ impl Worker {
         let queues = config.queues.iter().map(|queue| queue.name.clone()).collect();
         beside.spawn(committing);
         beside.spawn(leases::keep(store.clone(), leases.clone(), hints.clone(), queues, config.lease));
-        let releasing = beside.spawn(leases::release(store.clone(), released, ended.clone()));
+        let releasing = leases::release(store.clone(), released, ended.clone());
+        let mut releasing = AbortOnDropHandle::new(tokio::spawn(releasing));
         beside.spawn(router::run(store.clone(), library.clone(), hints.clone(), config.poll_max, shutdown.clone()));
         beside.spawn(sequencer::run(store.clone(), hints.clone(), config.poll_max, shutdown.clone()));
-        drop(releasing);
 
         let dispatch = Dispatch {
             store: store.clone(),
@@ -122,11 +122,14 @@ impl Worker {
             shutdown.cancelled().await;
             tokio::time::sleep(config.shutdown).await;
         };
+        let work = async {
+            serving.await;
+            ended.cancel();
+            let _ = (&mut releasing).await;
+        };
         tokio::select! {
-            () = serving => {}
-            () = cut_short => return Err(Error::ShutdownTookTooLong(config.shutdown)),
+            () = work => Ok(()),
+            () = cut_short => Err(Error::ShutdownTookTooLong(config.shutdown)),
         }
-        ended.cancel();
-        Ok(())
     }
 }

@@ -102,6 +102,7 @@ impl Drive<'_> {
             self.since_snapshot = (0, 0);
         }
         if !batch.facts.is_empty() {
+            self.owed.clear();
             self.turn.share(); // it got on: no suspect any more
         }
         let consumed = batch.facts.iter().filter_map(|recorded| recorded.consumes);

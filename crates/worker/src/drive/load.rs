@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use definitions::Definition;
-use engine::{Run, Snapshot};
+use engine::{Effect, Run, Snapshot};
 use store::history::{self, Loaded};
 
 use super::{Drive, End, Stop};
@@ -53,12 +53,13 @@ impl<'a> Drive<'a> {
             }
         };
         let since_snapshot = (loaded.facts.len() as u64, loaded.bytes);
-        let run = fold(run, &loaded).await?;
+        let (run, owed) = fold(run, &loaded).await?;
         Ok(Self {
             driver,
             turn,
             parent: loaded.parent,
             run,
+            owed,
             calls: Calls::default(),
             messages: Vec::new(),
             seen: activation.wake() - 1,
@@ -94,12 +95,17 @@ fn restore(activation: &Activation, definition: &Arc<Definition>, snapshot: Opti
     }
 }
 
-async fn fold(mut run: Run, loaded: &Loaded) -> Result<Run, Stop> {
+/// The run after the loaded facts, and the effects of its first one if that is all there is.
+async fn fold(mut run: Run, loaded: &Loaded) -> Result<(Run, Vec<Effect>), Stop> {
+    let mut effects = Vec::new();
     for facts in loaded.facts.chunks(FOLD_AT_ONCE) {
         for fact in facts {
-            run.apply(fact)?;
+            effects = run.apply(fact)?;
         }
         tokio::task::yield_now().await;
     }
-    Ok(run)
+    if run.facts() > 1 {
+        effects.clear(); // committed together with the facts
+    }
+    Ok((run, effects))
 }

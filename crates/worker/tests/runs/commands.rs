@@ -1,0 +1,86 @@
+//! Commands reach a run between two commits, also while a call is under way.
+
+use engine::Outcome;
+use serde_json::json;
+use store::commands::Command;
+use worker::Functions;
+
+use crate::{house::House, scripts::Script};
+
+const TWO_CALLS: &str = "do:
+  - first: { call: first:1.0.0@default }
+  - second: { call: second:1.0.0@default }";
+
+#[tokio::test]
+async fn a_cancel_ends_a_call_that_is_under_way() {
+    let house = House::build().await;
+    let definition = house.define("cancelled", TWO_CALLS).await;
+    let run = house.start(definition, json!({})).await;
+    let (first, second) = (Script::gated("first", |_, input| Outcome::Done(input)), Script::echo("second"));
+    let worker = house.work(Functions::new().external(first.clone()).external(second.clone()));
+    first.called(1).await;
+    house.command(run, Command::Cancel { reason: "changed my mind".to_owned() }).await;
+    assert_eq!(house.phase(run, "cancelled").await.reason.unwrap(), "changed my mind");
+    first.dropped(1).await;
+    assert_eq!(house.history(run).await, ["started", "cancelled"]);
+    assert!(second.keys().is_empty());
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_paused_run_does_nothing_until_it_is_resumed() {
+    let house = House::build().await;
+    let definition = house.define("paused", TWO_CALLS).await;
+    let run = house.start(definition, json!({})).await;
+    let (first, second) = (Script::gated("first", |_, input| Outcome::Done(input)), Script::echo("second"));
+    let worker = house.work(Functions::new().external(first.clone()).external(second.clone()));
+    first.called(1).await;
+    house.command(run, Command::Suspend).await;
+    house.phase(run, "suspended").await;
+    first.dropped(1).await;
+    house.parked(run).await;
+    assert_eq!(house.count("select count(*) from activations").await, 0, "a paused run has no activation");
+    first.let_go();
+    house.command(run, Command::Resume).await;
+    house.phase(run, "completed").await;
+    assert_eq!(first.keys().len(), 2, "the call that was dropped is made again");
+    let history = house.history(run).await;
+    assert_eq!(history, ["started", "suspended", "resumed", "call_completed", "call_completed"]);
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_cancelled_parent_takes_its_child_along() {
+    let house = House::build().await;
+    let child = house.define("child", TWO_CALLS).await;
+    let parent = house
+        .define("parent", "do: [ { ask: { run: { workflow: { namespace: test, name: child, version: '1.0.0' } } } } ]")
+        .await;
+    let first = Script::gated("first", |_, input| Outcome::Done(input));
+    let worker = house.work(Functions::new().external(first.clone()).external(Script::echo("second")));
+    let workflows = [("test/child:1.0.0".to_owned(), child.to_string())].into();
+    let run = house.start_with(parent, json!({}), workflows).await;
+    first.called(1).await;
+    house.command(run, Command::Cancel { reason: "enough".to_owned() }).await;
+    house.phase(run, "cancelled").await;
+    first.dropped(1).await;
+    let step = engine::Step { pointer: "/do/0/ask".into(), visit: 0 };
+    house.phase(run.child(&step), "cancelled").await;
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_run_that_was_set_aside_can_be_retried_or_cancelled() {
+    let house = House::build().await;
+    let definition = house.define("aside", TWO_CALLS).await;
+    let (retried, cancelled) = (house.start(definition, json!({})).await, house.start(definition, json!({})).await);
+    house.sql("update activations set claims = 100").await;
+    let worker = house.work(Functions::new().external(Script::echo("first")).external(Script::echo("second")));
+    house.phase(retried, "quarantined").await;
+    house.phase(cancelled, "quarantined").await;
+    house.command(cancelled, Command::Cancel { reason: "hopeless".to_owned() }).await;
+    assert_eq!(house.phase(cancelled, "cancelled").await.reason.unwrap(), "hopeless");
+    house.command(retried, Command::Retry).await;
+    house.phase(retried, "completed").await;
+    worker.stop().await;
+}

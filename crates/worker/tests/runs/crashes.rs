@@ -1,0 +1,135 @@
+//! What a crash, a lost lease or a lost connection leave behind: time passes, nothing else.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use engine::Outcome;
+use serde_json::json;
+use worker::Functions;
+
+use crate::{house::House, scripts::Script};
+
+const ONE_CALL: &str = "do: [ { ask: { call: ask:1.0.0@default } } ]";
+
+fn says(text: &'static str) -> Script {
+    Script::gated("ask", move |_, _| Outcome::Done(text.into()))
+}
+
+#[tokio::test]
+async fn a_call_that_a_crash_interrupted_is_made_again_under_its_key() {
+    let house = House::build().await;
+    let definition = house.define("crash", ONE_CALL).await;
+    let run = house.start(definition, json!({})).await;
+    let first = says("lost");
+    let worker =
+        house.work_with(Functions::new().external(first.clone()), |config| config.lease = Duration::from_secs(1));
+    first.called(1).await;
+    worker.kill().await;
+    first.dropped(1).await;
+
+    let second = says("kept");
+    let worker =
+        house.work_with(Functions::new().external(second.clone()), |config| config.lease = Duration::from_secs(1));
+    second.let_go();
+    assert_eq!(house.output(run).await, json!("kept"));
+    assert_eq!(first.keys(), second.keys());
+    assert_eq!(house.history(run).await, ["started", "call_completed"]);
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_worker_whose_lease_is_lost_writes_nothing() {
+    let house = House::build().await;
+    let definition = house.define("stale", ONE_CALL).await;
+    let run = house.start(definition, json!({})).await;
+    let (stale, fresh) = (says("stale"), says("fresh"));
+    let first = house.work(Functions::new().external(stale.clone()));
+    stale.called(1).await;
+    house.sql("update activations set lease_until = '2000-01-01'").await;
+    let second = house.work(Functions::new().external(fresh.clone()));
+    fresh.called(1).await;
+    stale.let_go();
+    // The first worker's flush is refused before it stops, for stopping waits for commits that are under way.
+    first.stop().await;
+    assert_eq!(house.history(run).await, ["started"]);
+    fresh.let_go();
+    assert_eq!(house.output(run).await, json!("fresh"));
+    assert_eq!(house.history(run).await, ["started", "call_completed"]);
+    second.stop().await;
+}
+
+#[tokio::test]
+async fn a_shutdown_gives_runs_back_at_once() {
+    let house = House::build().await;
+    let definition = house.define("handover", ONE_CALL).await;
+    let run = house.start(definition, json!({})).await;
+    let (first, second) = (says("first"), says("second"));
+    let worker = house.work(Functions::new().external(first.clone()));
+    first.called(1).await;
+    worker.stop().await;
+    first.dropped(1).await;
+    let untouched = "select count(*) from activations where lease is null and claims = 0";
+    assert_eq!(house.count(untouched).await, 1, "given back, and the claim does not count");
+
+    second.let_go();
+    let worker = house.work(Functions::new().external(second.clone()));
+    assert_eq!(house.output(run).await, json!("second"));
+    assert_eq!(first.keys(), second.keys());
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn lost_connections_are_survived() {
+    let house = House::build().await;
+    let steps: String =
+        (0..8).map(|n| format!("  - s{n}: {{ call: cut:1.0.0@default, with: {{ n: {n} }} }}\n")).collect();
+    let definition = house.define("cut", &format!("do:\n{steps}")).await;
+    let admin = house.admin().clone();
+    let cuts = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&cuts);
+    // Every call cuts all connections of the worker, while other runs commit.
+    let cut = Script::open("cut", move |_, input| {
+        let (admin, counted) = (admin.clone(), Arc::clone(&counted));
+        tokio::spawn(async move {
+            let kill = "select pg_terminate_backend(pid) from pg_stat_activity
+                        where datname = current_database() and application_name = 'worker'";
+            let _ = sqlx::query(kill).execute(&admin).await;
+            counted.fetch_add(1, Ordering::SeqCst);
+        });
+        Outcome::Done(input)
+    });
+    let mut runs = Vec::new();
+    for _ in 0..5 {
+        runs.push(house.start(definition, json!({})).await);
+    }
+    let worker =
+        house.work_with(Functions::new().external(cut.clone()), |config| config.lease = Duration::from_secs(3));
+    for run in runs {
+        assert_eq!(house.output(run).await, json!({"n": 7}));
+        let mut expected = vec!["started"];
+        expected.extend(["call_completed"; 8]);
+        assert_eq!(house.history(run).await, expected);
+    }
+    assert!(cuts.load(Ordering::SeqCst) > 0);
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_run_that_never_gets_on_is_set_aside() {
+    let house = House::build().await;
+    let definition = house.define("poison", ONE_CALL).await;
+    let run = house.start(definition, json!({})).await;
+    house.sql("update activations set claims = 100").await;
+    let ask = says("never");
+    let worker = house.work(Functions::new().external(ask.clone()));
+    let shown = house.phase(run, "quarantined").await;
+    assert!(shown.reason.unwrap().contains("claimed 100 times"));
+    assert!(ask.keys().is_empty());
+    assert_eq!(house.count("select count(*) from audit where action = 'run.quarantined'").await, 1);
+    worker.stop().await;
+}
