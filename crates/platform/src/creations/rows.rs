@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::builds::Dispatched;
 use super::progress::Timeline;
 use super::state::State;
+use crate::agents::Manifest;
 use crate::ids::CreationId;
 
 /// A creation as it is stored, but for its manifest.
@@ -97,6 +98,18 @@ pub(crate) async fn lock(
     )
     .fetch_optional(connection)
     .await
+}
+
+/// The manifest of a creation, as it was requested.
+pub(crate) async fn manifest(connection: &mut Connection, org: OrgId, creation: CreationId) -> sqlx::Result<Manifest> {
+    sqlx::query_scalar!(
+        r#"select manifest as "manifest: Json<Manifest>" from creations where org_id = $1 and creation_id = $2"#,
+        org.0,
+        creation.0,
+    )
+    .fetch_one(connection)
+    .await
+    .map(|manifest| manifest.0)
 }
 
 /// What is written once, when a creation is requested.

@@ -1,6 +1,7 @@
 //! One move of a creation: the pure state machine, the row, the agent, and the audit trail, in one transaction.
 
 use chrono::{DateTime, Utc};
+use engine::CallContext;
 use serde_json::{Value, json};
 use store::Connection;
 
@@ -15,6 +16,20 @@ use crate::ids::CreationId;
 /// Locks a creation, or says that there is none.
 pub(crate) async fn lock(connection: &mut Connection, cause: &Cause, creation: CreationId) -> Result<Creation, Error> {
     rows::lock(connection, cause.org, creation).await?.ok_or_else(|| Error::not_found("creation", creation))
+}
+
+/// Locks the creation that a run carries out. No other run moves it, whatever definition it follows.
+pub(crate) async fn lock_own(
+    connection: &mut Connection,
+    context: &CallContext,
+    creation: CreationId,
+) -> Result<Creation, Error> {
+    let found = lock(connection, &Cause::from(context), creation).await?;
+    if found.run() == context.run {
+        return Ok(found);
+    }
+    let detail = format!("creation {creation} is carried out by run {}: no other moves it", found.run());
+    Err(Error::forbidden("own_run", detail))
 }
 
 /// Lets `event` happen to a locked creation. `details` goes to the audit trail beside where it came from and went to.

@@ -1,7 +1,8 @@
 //! `advance-creation:1.0.0`: moves a creation to the state that its run has reached.
 //!
 //! The run says where to; which event that is follows from where the creation stands, and the pure state machine decides
-//! whether it may happen. Handoff states, failed builds and cancellation have doors of their own and are refused here.
+//! whether it may happen. Only the run that carries out a creation moves it, and only with a verdict on its own manifest.
+//! Handoff states and failed builds have doors of their own and are refused here.
 
 use engine::CallContext;
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ use store::Connection;
 use super::Handler;
 use crate::actor::Cause;
 use crate::creations::builds::{Dispatched, Verdict};
-use crate::creations::rows::Creation;
+use crate::creations::rows::{self, Creation};
 use crate::creations::state::{Event, Status};
 use crate::creations::{build_rows, transition};
 use crate::error::Error;
@@ -29,7 +30,7 @@ pub(super) struct Input {
     to: Status,
     /// For `genesis_*`: what Genesis said.
     verdict: Option<Value>,
-    /// For `code_generation_failed`: the error.
+    /// For `code_generation_failed` and `cancelled`: the error.
     error: Option<Value>,
     /// For `cicd_running`: where the code is.
     code: Option<Value>,
@@ -53,7 +54,7 @@ impl Handler for AdvanceCreation {
 
     async fn handle(&self, connection: &mut Connection, context: &CallContext, input: Input) -> Result<Output, Error> {
         let cause = Cause::from(context);
-        let mut creation = transition::lock(connection, &cause, input.creation_id).await?;
+        let mut creation = transition::lock_own(connection, context, input.creation_id).await?;
         let event = event(connection, context, &creation, &input).await?;
         let details = note(&mut creation, &input)?;
         if let (Status::CicdRunning, Some(code)) = (input.to, &creation.code) {
@@ -74,6 +75,7 @@ async fn event(
     Ok(match input.to {
         Status::GenesisApproved => {
             let verdict = verdict(input, "approved")?;
+            on_this_manifest(connection, context, input, verdict).await?;
             // A Genesis elsewhere does not name its policies.
             let policy_hash = verdict.get("policy_hash").and_then(Value::as_str).unwrap_or("remote").to_owned();
             Event::GenesisApproved { policy_hash }
@@ -95,11 +97,28 @@ async fn event(
             all_passed(connection, context, creation).await?;
             Event::CicdPassed
         }
-        other @ (Status::CicdFailed | Status::HandoffPending | Status::HandoffComplete | Status::Cancelled) => {
+        // An Admin has refused to pass what Genesis approved (`REQUIREMENTS A2`).
+        Status::Cancelled => Event::Cancelled { reason: error(input) },
+        other @ (Status::CicdFailed | Status::HandoffPending | Status::HandoffComplete) => {
             let detail = format!("a run does not make a creation {other}: its service does");
             return Err(Error::conflict("own_door", detail));
         }
     })
+}
+
+/// A verdict that says what it was given on was given on this creation's manifest.
+async fn on_this_manifest(
+    connection: &mut Connection,
+    context: &CallContext,
+    input: &Input,
+    verdict: &Value,
+) -> Result<(), Error> {
+    let Some(judged) = verdict.get("manifest_hash") else { return Ok(()) };
+    let manifest = rows::manifest(connection, context.org, input.creation_id).await?;
+    if judged.as_str() == Some(&manifest.hash()) {
+        return Ok(());
+    }
+    Err(Error::conflict("same_manifest", "the verdict was given on another manifest than this creation's"))
 }
 
 /// Whatever the run believes: nothing is ready whose five stages and build did not pass.
@@ -160,6 +179,6 @@ fn missing(path: &str) -> Error {
 /// The error in one line, as people read it.
 fn error(input: &Input) -> String {
     let part = |name| input.error.as_ref().and_then(|error| error.get(name)).and_then(Value::as_str);
-    let title = part("title").or_else(|| part("type")).unwrap_or("code generation failed");
+    let title = part("title").or_else(|| part("type")).unwrap_or("no reason was given");
     part("detail").map_or_else(|| title.to_owned(), |detail| format!("{title}: {detail}"))
 }

@@ -34,6 +34,9 @@ impl Handler for ExpireGate {
 
     async fn handle(&self, connection: &mut Connection, context: &CallContext, input: Input) -> Result<Output, Error> {
         let id = input.gate_id;
+        if show(connection, context.org, id).await?.run_id != context.run {
+            return Err(Error::forbidden("own_run", format!("gate {id} was opened by another run")));
+        }
         gates::expire(connection, context.org, GateId(id), context.now).await?;
         let gate = show(connection, context.org, id).await?;
         if gate.status == GateState::Pending {

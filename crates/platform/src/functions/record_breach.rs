@@ -2,7 +2,7 @@
 //!
 //! It is recorded once, whoever notices it how often, and it decides nothing (`REQUIREMENTS A11, A40, R87`).
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use engine::CallContext;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -29,7 +29,6 @@ pub(super) struct RecordGenesisDelay {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct OlaInput {
     handoff_id: HandoffId,
-    deadline: DateTime<Utc>,
 }
 
 #[derive(Deserialize)]
@@ -59,10 +58,19 @@ impl Handler for RecordOlaBreach {
         input: OlaInput,
     ) -> Result<Output, Error> {
         let handoff = crate::handoffs::show(connection, context.org, input.handoff_id).await?;
+        // The review's timer counts whole seconds.
+        if context.now < handoff.ola_deadline.trunc_subsecs(0) {
+            let detail = format!("the review is due at {}: nothing is missed yet", handoff.ola_deadline);
+            return Err(Error::conflict("deadline_passed", detail));
+        }
+        let reviewed_at = handoff.accepted_at.or(handoff.rejected_at);
+        if reviewed_at.is_some_and(|reviewed_at| reviewed_at <= handoff.ola_deadline) {
+            return Ok(Output { escalate_to: self.escalate_to.clone(), recorded: false });
+        }
         let breach = Breach {
             ola: "handoff_review",
             subject: format!("handoff/{}", handoff.handoff_id),
-            deadline: Some(input.deadline),
+            deadline: Some(handoff.ola_deadline),
             escalate_to: &self.escalate_to,
         };
         breach.record(connection, context).await

@@ -35,7 +35,7 @@ impl Handler for RecordCiEvent {
 
     async fn handle(&self, connection: &mut Connection, context: &CallContext, input: Input) -> Result<Verdict, Error> {
         let cause = Cause::from(context);
-        let mut creation = transition::lock(connection, &cause, input.creation_id).await?;
+        let mut creation = transition::lock_own(connection, context, input.creation_id).await?;
         let status = creation.state.status();
         let dispatched = match (status, creation.build.as_deref()) {
             (Status::CicdRunning | Status::CicdFailed, Some(dispatched)) => dispatched.clone(),

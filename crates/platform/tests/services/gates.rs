@@ -83,19 +83,18 @@ async fn a_rejection_needs_a_reason_and_ends_the_gate() {
 async fn a_gate_expires_after_its_time_and_not_before() {
     let world = World::new().await;
     let gate = open(&world, json!({"expiresAfter": "PT1H"})).await;
-    let early = world.call(RUN, "expire-gate", json!({"gateId": gate})).await;
-    assert_eq!(failed(early).status, 409);
-    let at_once = open_another(&world, json!({"expiresAfter": "PT0S"})).await;
-    let expired = done(world.call(RUN, "expire-gate", json!({"gateId": at_once})).await);
+    let expire = async |run, at| {
+        let mut transaction = world.begin().await;
+        let outcome = world.call_at(at, &mut transaction, run, "expire-gate", json!({"gateId": gate})).await;
+        transaction.commit().await.unwrap();
+        outcome
+    };
+    assert_eq!(failed(expire(RUN, now()).await).status, 409, "not yet");
+    let stranger = RunId(Uuid::from_u128(78));
+    assert_eq!(failed(expire(stranger, later(1)).await).status, 403, "not its own");
+    let expired = done(expire(RUN, later(1)).await);
     assert_eq!((&expired["state"], &expired["approvals"]), (&json!("expired"), &json!(0)));
-    assert_eq!(conflict(decide(&world, &world.engineer(), at_once, &approve()).await), "decided_once");
-}
-
-async fn open_another(world: &World, more: Value) -> Uuid {
-    let mut input = json!({"title": "Again?", "subject": "creation/2", "roles": ["infrastructure_engineer"]});
-    input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    let opened = done(world.call(RunId(Uuid::from_u128(78)), "open-gate", input).await);
-    opened["gateId"].as_str().unwrap().parse().unwrap()
+    assert_eq!(conflict(decide(&world, &world.engineer(), gate, &approve()).await), "decided_once");
 }
 
 #[tokio::test]

@@ -166,6 +166,18 @@ async fn a_cancelled_creation_is_not_accepted() {
     assert_eq!(world.agent_status(requested.agent_id).await.0, "abandoned");
 }
 
+/// Whatever has happened to the row since it was submitted.
+#[tokio::test]
+async fn an_incomplete_checklist_is_sent_back_and_not_accepted() {
+    let world = World::new().await;
+    let requested = world.agent_at("Ada", "deployment_ready").await;
+    let handoff = world.hand_over(requested.agent_id).await.unwrap().handoff_id;
+    let undo = "update handoffs set checklist = jsonb_set(checklist, '{runbook_documented,status}', 'false')";
+    world.execute(undo).await;
+    assert_eq!(conflict(decide(&world, &world.engineer(), handoff, &accept()).await), "eight_of_eight");
+    decide(&world, &world.engineer(), handoff, &reject("the runbook is gone")).await.unwrap();
+}
+
 /// A reviewer who is faster than the review's run is not waited for in vain.
 #[tokio::test]
 async fn the_run_of_a_review_learns_of_a_decision_that_came_first() {

@@ -1,7 +1,7 @@
 //! Every move of a creation that a run can ask for, legal and illegal, through the function and behind its back.
 
-use platform::creations::Status;
-use serde_json::json;
+use platform::creations::{self, Status};
+use serde_json::{Value, json};
 
 use super::world::*;
 
@@ -54,7 +54,8 @@ async fn a_run_makes_legal_moves_only_and_each_is_audited() {
             }
             let outcome = world.advance(id, to.as_str()).await;
             let after = world.audited(&format!("creation/{id}")).await.len();
-            let legal = LEGAL.contains(&(from, to)) && to != Status::CicdFailed;
+            let cancels = to == Status::Cancelled && !from.is_final();
+            let legal = cancels || LEGAL.contains(&(from, to)) && to != Status::CicdFailed;
             let status = world.status(requested.agent_id).await;
             if legal {
                 assert_eq!(done(outcome)["status"], to.as_str(), "{from} to {to}");
@@ -126,6 +127,75 @@ async fn a_state_takes_the_verdict_that_leads_there() {
     let input = json!({"creationId": requested.creation_id, "to": "genesis_approved", "override": true});
     let fault = failed(world.call(requested.run_id, "advance-creation", input).await);
     assert!(fault.detail.unwrap().contains("unknown field `override`"));
+}
+
+/// A definition of one's own that calls the function with a verdict of one's own gets nowhere.
+#[tokio::test]
+async fn no_other_run_moves_a_creation() {
+    let world = World::new().await;
+    let (ours, theirs) = (world.request("Ada").await.unwrap(), world.request("Eve").await.unwrap());
+    for (name, input) in [
+        ("advance-creation", move_to(ours.creation_id, "genesis_approved")),
+        ("record-ci-event", json!({"creationId": ours.creation_id, "reports": passing()})),
+    ] {
+        assert_eq!(failed(world.call(theirs.run_id, name, input).await).status, 403, "{name}");
+    }
+    assert_eq!(world.status(ours.agent_id).await["status"], "genesis_validation_pending");
+}
+
+#[tokio::test]
+async fn a_verdict_on_another_manifest_is_none() {
+    let world = World::new().await;
+    let requested = world.request("Ada").await.unwrap();
+    let manifest: Value = sqlx::query_scalar("select manifest from creations").fetch_one(&world.admin).await.unwrap();
+    let manifest: platform::agents::Manifest = serde_json::from_value(manifest).unwrap();
+    let mut input = move_to(requested.creation_id, "genesis_approved");
+    for (hash, status) in [(json!("f00"), Some(409)), (Value::Null, Some(409)), (json!(manifest.hash()), None)] {
+        input["verdict"]["manifest_hash"] = hash;
+        let outcome = world.call(requested.run_id, "advance-creation", input.clone()).await;
+        match status {
+            Some(status) => assert_eq!(failed(outcome).status, status),
+            None => drop(done(outcome)),
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_admin_who_refuses_ends_the_creation() {
+    let world = World::new().await;
+    let requested = world.agent_at("Ada", "genesis_approved").await;
+    let error = json!({"title": "The gate was not passed", "detail": "The gate ended as rejected: too risky"});
+    let input = json!({"creationId": requested.creation_id, "to": "cancelled", "error": error});
+    done(world.call(requested.run_id, "advance-creation", input).await);
+    let status = world.status(requested.agent_id).await;
+    let reason = "The gate was not passed: The gate ended as rejected: too risky";
+    assert_eq!(
+        (&status["status"], &status["stages"]["code_generation"]["result"]),
+        (&json!("cancelled"), &json!(reason))
+    );
+    assert_eq!(world.agent_status(requested.agent_id).await.0, "abandoned");
+}
+
+/// Whoever comes second moves from where the first has left it, or is told that it cannot be.
+#[tokio::test]
+async fn a_move_and_a_cancellation_at_once_come_one_after_the_other() {
+    let world = World::new().await;
+    let requested = world.agent_at("Ada", "code_generation").await;
+    let actor = world.orchestrator();
+    let mut moving = world.begin().await;
+    let input = move_to(requested.creation_id, "cicd_running");
+    done(world.call_in(&mut moving, requested.run_id, "advance-creation", input).await);
+    let cancelled = async {
+        let mut transaction = world.begin().await;
+        creations::cancel(&mut transaction, &actor, requested.agent_id, "stop", now()).await.unwrap();
+        transaction.commit().await.unwrap();
+    };
+    let ((), committed) = tokio::join!(cancelled, moving.commit());
+    committed.unwrap();
+    let state: Value = sqlx::query_scalar("select state from creations").fetch_one(&world.admin).await.unwrap();
+    assert_eq!(state, json!({"status": "cancelled", "at": "cicd_running", "reason": "stop"}));
+    let audited = world.audited(&format!("creation/{}", requested.creation_id)).await;
+    assert_eq!(audited[audited.len() - 2..], ["creation.code_generated", "creation.cancelled"]);
 }
 
 #[tokio::test]

@@ -11,9 +11,17 @@ async fn a_missed_review_is_recorded_once_and_the_handoff_stays_open() {
     let world = World::new().await;
     let requested = world.agent_at("Ada", "deployment_ready").await;
     let handoff = world.hand_over(requested.agent_id).await.unwrap();
-    let input = json!({"handoffId": handoff.handoff_id, "deadline": handoff.ola_deadline});
+    let input = json!({"handoffId": handoff.handoff_id});
+    let record = async |at| {
+        let mut transaction = world.begin().await;
+        let name = "record-ola-breach";
+        let outcome = world.call_at(at, &mut transaction, requested.run_id, name, input.clone()).await;
+        transaction.commit().await.unwrap();
+        outcome
+    };
+    assert_eq!(failed(record(later(23)).await).status, 409, "not missed yet");
     for recorded in [true, false] {
-        let breach = done(world.call(requested.run_id, "record-ola-breach", input.clone()).await);
+        let breach = done(record(later(24)).await);
         assert_eq!(breach, json!({"escalateTo": "admin@example.com", "recorded": recorded}));
     }
     assert_eq!(world.count("select count(*) from ola_breaches").await, 1);

@@ -119,16 +119,33 @@ impl World {
     }
 
     pub(crate) async fn call_in(&self, connection: &mut Connection, run: RunId, name: &str, input: Value) -> Outcome {
+        self.call_at(now(), connection, run, name, input).await
+    }
+
+    pub(crate) async fn call_at(
+        &self,
+        now: DateTime<Utc>,
+        connection: &mut Connection,
+        run: RunId,
+        name: &str,
+        input: Value,
+    ) -> Outcome {
         let function = self.functions.iter().find(|function| &*function.descriptor().name.name == name).unwrap();
         let step = Step { pointer: "/do/0/step".into(), visit: 0 };
         let idempotency_key = step.idempotency_key(run);
-        let context = CallContext { org: self.org, run, step, idempotency_key, attempt: 1, now: now() };
+        let context = CallContext { org: self.org, run, step, idempotency_key, attempt: 1, now };
         function.call(connection, &context, Data::from(input)).await.unwrap()
     }
 
     /// Moves a creation as its run does.
     pub(crate) async fn advance(&self, creation: CreationId, to: &str) -> Outcome {
-        self.call(RunId(Uuid::nil()), "advance-creation", move_to(creation, to)).await
+        self.call(self.run_of(creation).await, "advance-creation", move_to(creation, to)).await
+    }
+
+    /// The run that carries out a creation.
+    async fn run_of(&self, creation: CreationId) -> RunId {
+        let run = sqlx::query_scalar("select run_id from creations where creation_id = $1").bind(creation.0);
+        RunId(run.fetch_one(&self.admin).await.unwrap())
     }
 
     /// An agent whose creation has come as far as `to` on the straight way.
@@ -149,7 +166,7 @@ impl World {
     /// Tells the creation what the forge said.
     pub(crate) async fn report(&self, creation: CreationId, reports: Vec<Value>) -> Value {
         let input = json!({"creationId": creation, "reports": reports});
-        done(self.call(RunId(Uuid::nil()), "record-ci-event", input).await)
+        done(self.call(self.run_of(creation).await, "record-ci-event", input).await)
     }
 
     /// Hands an agent over, with service levels and everything.
