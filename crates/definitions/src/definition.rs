@@ -3,9 +3,13 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
+
 use sha2::{Digest, Sha256};
 
-use crate::{Data, Diagnostic, Diagnostics, FunctionName, Pointer, Severity, Task, Workflow, parse};
+use crate::{
+    Data, Diagnostic, Diagnostics, FunctionName, Pointer, Task, Workflow,
+    parse::{parse_function, parse_workflow},
+};
 
 /// Namespace, name and version: what tells definitions apart for people (DSL D2).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -56,6 +60,8 @@ pub struct Definition {
 pub struct Function {
     /// The text it was parsed from.
     pub source: String,
+    /// What it does.
+    pub task: Arc<Task>,
 }
 
 /// Where the functions that a definition calls by `name:version@default` are looked up.
@@ -73,24 +79,45 @@ pub enum Resolution {
     Source(Arc<str>),
 }
 
+/// The functions that a definition was linked with, for parsing a stored one again: what is not among them was one of the
+/// host.
+impl Catalog for BTreeMap<String, String> {
+    fn resolve(&self, function: &FunctionName) -> Option<Resolution> {
+        let source = self.get(&format!("{}:{}", function.name, function.version));
+        Some(source.map_or(Resolution::Host, |source| Resolution::Source(source.as_str().into())))
+    }
+}
+
+impl ContentHash {
+    /// Each text goes in with its length before it, so that no two lists of texts hash alike.
+    fn of(source: &str, functions: &BTreeMap<String, String>) -> Self {
+        let mut hasher = Sha256::new();
+        hasher.update(b"stationmaster/definition/1\0");
+        for text in [source].into_iter().chain(functions.iter().flat_map(|(name, text)| [&**name, &**text])) {
+            hasher.update((text.len() as u64).to_be_bytes());
+            hasher.update(text);
+        }
+        Self(hasher.finalize().into())
+    }
+}
+
 impl Definition {
     /// Parses, links and checks a workflow document.
     ///
     /// # Errors
     /// Every finding of the grammar and of the static rules, in the order of the text.
     pub fn parse(source: &str, catalog: &dyn Catalog) -> Result<Self, Diagnostics> {
-        let (parsed, findings) = parse::workflow(source, catalog);
-        let Some(parsed) = parsed else { return Err(Diagnostics(findings)) };
+        let parts = parse_workflow(source, catalog)?;
         Ok(Self {
-            id: parsed.id,
-            hash: ContentHash::of(source, &parsed.functions),
+            id: parts.id,
+            hash: ContentHash::of(source, &parts.functions),
             source: source.to_owned(),
-            document: parsed.document.json().into(),
-            functions: parsed.functions,
-            workflow: parsed.workflow,
-            needs: parsed.needs.into_iter().collect(),
-            warnings: findings,
-            tasks: parsed.tasks,
+            document: parts.document,
+            functions: parts.functions,
+            workflow: parts.workflow,
+            needs: parts.needs.into_iter().collect(),
+            warnings: parts.warnings,
+            tasks: parts.tasks,
         })
     }
 
@@ -107,34 +134,8 @@ impl Function {
     /// # Errors
     /// Every finding, in the order of the text.
     pub fn parse(source: &str, catalog: &dyn Catalog) -> Result<Self, Diagnostics> {
-        let findings = parse::function("function", source, catalog);
-        if findings.iter().any(|finding| finding.severity == Severity::Error) {
-            return Err(Diagnostics(findings));
-        }
-        Ok(Self { source: source.to_owned() })
-    }
-}
-
-impl ContentHash {
-    /// The hash of a definition's text and of the functions that it was linked with. Each part is preceded by its length, so
-    /// that no two definitions run together into the same bytes.
-    fn of(source: &str, functions: &BTreeMap<String, String>) -> Self {
-        let mut hasher = Sha256::new();
-        hasher.update(b"stationmaster definition 1\n");
-        let functions = functions.iter().flat_map(|(name, source)| [name.as_str(), source.as_str()]);
-        for part in std::iter::once(source).chain(functions) {
-            hasher.update((part.len() as u64).to_be_bytes());
-            hasher.update(part);
-        }
-        Self(hasher.finalize().into())
-    }
-}
-
-impl Catalog for BTreeMap<String, String> {
-    /// The catalog of a stored definition: what it was linked with; every other function is the host's.
-    fn resolve(&self, function: &FunctionName) -> Option<Resolution> {
-        let source = self.get(&format!("{}:{}", function.name, function.version));
-        Some(source.map_or(Resolution::Host, |source| Resolution::Source(source.as_str().into())))
+        let task = parse_function(source, catalog)?;
+        Ok(Self { source: source.to_owned(), task })
     }
 }
 
@@ -148,17 +149,4 @@ impl fmt::Debug for ContentHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
-}
-
-/// Whether two error type URIs name the same standard type, whatever host and path they are written with (DSL "Traps").
-#[must_use]
-pub fn same_error_type(a: &str, b: &str) -> bool {
-    a == b || standard_type(a).is_some_and(|name| standard_type(b) == Some(name))
-}
-
-/// The name of a standard error type.
-fn standard_type(uri: &str) -> Option<&str> {
-    let hosts = ["https://serverlessworkflow.io/", "https://open-workflow-specification.org/"];
-    let path = hosts.iter().find_map(|host| uri.strip_prefix(host))?;
-    ["spec/1.0.0/errors/", "dsl/errors/types/"].iter().find_map(|prefix| path.strip_prefix(prefix))
 }

@@ -1,181 +1,195 @@
-//! The text of a definition as a tree of values, each with its place in the text.
-//!
-//! YAML 1.2 with strict booleans: `on`, `no` and `n` are texts. A duplicate key, a second document and a text that is not
-//! YAML are findings; the reader's own budgets keep hostile texts (deep, aliased without end) from exhausting the process.
+//! A document as written: values with their place in the text. YAML 1.2 and JSON are read; sizes, nesting and aliases are
+//! bounded, and a key that appears twice is refused.
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, MapAccess, SeqAccess, Visitor},
+};
 use serde_saphyr::Spanned;
 
-use crate::{Diagnostic, Location, Pointer, Severity};
+use crate::{Data, Diagnostic, Location, Pointer, Severity};
 
-/// The longest text that is read, in bytes.
-const LONGEST: usize = 4 << 20;
+/// Longest text, in bytes.
+const SOURCE_BYTES: usize = 1 << 20;
+/// Values in a text, those that aliases repeat included.
+const NODES: usize = 100_000;
 
-/// A value and where it stands.
-#[derive(Debug, Clone)]
+/// Values within each other.
+const DEPTH: usize = 100;
+/// Stack of the reader, which recurses for each level: enough for any text that keeps to [`DEPTH`].
+const STACK_BYTES: usize = 64 << 20;
+
+/// A value and where it starts.
+#[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) value: Value,
-    pub(crate) location: Option<Location>,
+    pub(crate) location: Location,
 }
 
-/// A value of a document.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) enum Value {
     Null,
     Bool(bool),
     Number(serde_json::Number),
-    String(String),
-    Array(Vec<Node>),
-    Object(Vec<(String, Node)>),
+    Text(String),
+    List(Vec<Node>),
+    Map(Vec<Entry>),
 }
 
-/// Reads a document.
-pub(crate) fn read(source: &str) -> Result<Node, Diagnostic> {
-    if source.len() > LONGEST {
-        return Err(syntax(format!("a definition has at most {LONGEST} bytes"), None));
-    }
-    let options = serde_saphyr::options! { strict_booleans: true };
-    match serde_saphyr::from_str_with_options::<Node>(source, options) {
-        Ok(node) => Ok(node),
-        Err(error) => {
-            let location = error.location().and_then(|location| locate(location.line(), location.column()));
-            let text = error.without_snippet().to_string();
-            Err(syntax(text.lines().next().unwrap_or("this is not YAML").to_owned(), location))
-        }
-    }
-}
-
-fn syntax(message: String, location: Option<Location>) -> Diagnostic {
-    Diagnostic { severity: Severity::Error, rule: "syntax", message, hint: None, pointer: Pointer::root(), location }
-}
-
-fn locate(line: u64, column: u64) -> Option<Location> {
-    let (line, column) = (usize::try_from(line).ok()?, usize::try_from(column).ok()?);
-    (line > 0).then_some(Location { line, column })
+/// A key and its value.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) name: String,
+    pub(crate) location: Location,
+    pub(crate) value: Node,
 }
 
 impl Node {
-    /// The value of a field, where this is an object that has it.
-    pub(crate) fn get(&self, name: &str) -> Option<&Self> {
-        match &self.value {
-            Value::Object(entries) => entries.iter().find(|(key, _)| key == name).map(|(_, node)| node),
-            _ => None,
+    /// Reads a text.
+    pub(crate) fn parse(source: &str) -> Result<Self, Diagnostic> {
+        let refuse = |message, location| Diagnostic {
+            severity: Severity::Error,
+            rule: "syntax",
+            message,
+            hint: None,
+            pointer: Pointer::root(),
+            location,
+        };
+        if source.len() > SOURCE_BYTES {
+            return Err(refuse(format!("the text is longer than {SOURCE_BYTES} bytes"), None));
+        }
+        let options = || {
+            serde_saphyr::options! {
+                strict_booleans: true,
+                with_snippet: false,
+                budget: serde_saphyr::budget! { max_nodes: NODES, max_events: 4 * NODES, max_documents: 1, max_depth: DEPTH },
+                alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: NODES },
+            }
+        };
+        let read = || serde_saphyr::from_str_with_options::<Self>(source, options());
+        let thread = std::thread::Builder::new().name("document".to_owned()).stack_size(STACK_BYTES);
+        let result = std::thread::scope(|scope| {
+            thread.spawn_scoped(scope, read).map(|thread| thread.join()).map_err(|error| error.to_string())
+        });
+        match result {
+            Ok(Ok(Ok(node))) => Ok(node),
+            Ok(Ok(Err(error))) => {
+                let location = error.location().map(|location| locate(&location));
+                Err(refuse(error.to_string(), location))
+            }
+            Ok(Err(_)) => Err(refuse("the YAML reader failed on the text".to_owned(), None)),
+            Err(error) => Err(refuse(format!("no thread to read the text: {error}"), None)),
         }
     }
 
-    /// The text, where this is one.
-    pub(crate) fn text(&self) -> Option<&str> {
+    /// The value without its places.
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        use serde_json::Value as Json;
         match &self.value {
-            Value::String(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    /// What the value is, in words.
-    pub(crate) fn kind(&self) -> &'static str {
-        match self.value {
-            Value::Null => "null",
-            Value::Bool(_) => "a boolean",
-            Value::Number(_) => "a number",
-            Value::String(_) => "a text",
-            Value::Array(_) => "a list",
-            Value::Object(_) => "an object",
-        }
-    }
-
-    /// The value without places.
-    pub(crate) fn json(&self) -> serde_json::Value {
-        match &self.value {
-            Value::Null => serde_json::Value::Null,
-            Value::Bool(value) => (*value).into(),
-            Value::Number(number) => number.clone().into(),
-            Value::String(text) => text.as_str().into(),
-            Value::Array(items) => items.iter().map(Self::json).collect(),
-            Value::Object(entries) => {
-                serde_json::Value::Object(entries.iter().map(|(name, node)| (name.clone(), node.json())).collect())
+            Value::Null => Json::Null,
+            Value::Bool(value) => Json::Bool(*value),
+            Value::Number(value) => Json::Number(value.clone()),
+            Value::Text(value) => Json::String(value.clone()),
+            Value::List(items) => items.iter().map(Self::to_json).collect(),
+            Value::Map(entries) => {
+                entries.iter().map(|entry| (entry.name.clone(), entry.value.to_json())).collect::<Json>()
             }
         }
     }
+
+    pub(crate) fn to_data(&self) -> Data {
+        self.to_json().into()
+    }
+
+    /// The kind of the value, for messages.
+    pub(crate) fn kind(&self) -> &'static str {
+        match &self.value {
+            Value::Null => "empty",
+            Value::Bool(_) => "a boolean",
+            Value::Number(_) => "a number",
+            Value::Text(_) => "a text",
+            Value::List(_) => "a list",
+            Value::Map(_) => "an object",
+        }
+    }
+}
+
+fn locate(location: &serde_saphyr::Location) -> Location {
+    let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    Location { line: number(location.line()), column: number(location.column()) }
 }
 
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Spanned { value, referenced, .. } = Spanned::<Value>::deserialize(deserializer)?;
-        Ok(Self { value, location: locate(referenced.line(), referenced.column()) })
+        let spanned = Spanned::<Value>::deserialize(deserializer)?;
+        Ok(Self { value: spanned.value, location: locate(&spanned.referenced) })
     }
 }
 
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Reader)
+        deserializer.deserialize_any(AnyValue)
     }
 }
 
-struct Reader;
+struct AnyValue;
 
-impl<'de> Visitor<'de> for Reader {
+impl<'de> Visitor<'de> for AnyValue {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a YAML value")
+        f.write_str("a value")
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+    fn visit_unit<E: de::Error>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_none<E: de::Error>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Value, E> {
         Ok(Value::Bool(value))
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Value, E> {
         Ok(Value::Number(value.into()))
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Value, E> {
         Ok(Value::Number(value.into()))
     }
 
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
         let number = serde_json::Number::from_f64(value);
-        number.map(Value::Number).ok_or_else(|| E::custom("a number must be finite"))
+        number.map(Value::Number).ok_or_else(|| E::custom(format!("{value} is no number of JSON")))
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::String(value.to_owned()))
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::Text(value.to_owned()))
     }
 
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(Value::String(value))
+    fn visit_string<E: de::Error>(self, value: String) -> Result<Value, E> {
+        Ok(Value::Text(value))
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_none<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        Deserialize::deserialize(deserializer)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Value, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = sequence.next_element()? {
-            items.push(item);
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
         }
-        Ok(Value::Array(items))
+        Ok(Value::List(list))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let mut entries: Vec<(String, Node)> = Vec::new();
-        while let Some((name, node)) = map.next_entry::<String, Node>()? {
-            if entries.iter().any(|(key, _)| *key == name) {
-                return Err(A::Error::custom(format!("the key `{name}` is given twice")));
-            }
-            entries.push((name, node));
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut map = Vec::new();
+        while let Some(key) = entries.next_key::<Spanned<String>>()? {
+            map.push(Entry { name: key.value, location: locate(&key.referenced), value: entries.next_value()? });
         }
-        Ok(Value::Object(entries))
+        Ok(Value::Map(map))
     }
 }
 
@@ -184,30 +198,47 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_value_knows_its_place() {
-        let node = read("a: 1\nb:\n  - on\n  - { c: 1.5 }\n").unwrap();
-        assert_eq!(node.json(), serde_json::json!({"a": 1, "b": ["on", {"c": 1.5}]}));
-        let Value::Array(items) = &node.get("b").unwrap().value else { panic!() };
-        assert_eq!(items[0].location, Some(Location { line: 3, column: 5 }));
-        assert_eq!(items[1].get("c").unwrap().location, Some(Location { line: 4, column: 10 }));
+    fn values_keep_their_place() {
+        let node = Node::parse("a:\n  - b: ü\n    c: [1, x]\n").unwrap();
+        assert_eq!(node.to_json().to_string(), r#"{"a":[{"b":"ü","c":[1,"x"]}]}"#);
+        let Value::Map(entries) = &node.value else { panic!("{node:?}") };
+        let Value::List(items) = &entries[0].value.value else { panic!("{node:?}") };
+        let Value::Map(entries) = &items[0].value else { panic!("{node:?}") };
+        assert_eq!(entries[1].location, Location { line: 3, column: 5 });
+        assert_eq!(entries[1].value.location, Location { line: 3, column: 8 });
     }
 
     #[test]
-    fn what_is_not_a_document_is_located() {
-        for (text, line) in [("a: 1\na: 2", 2), ("a: [1", 1), ("\n\nb: *none", 3)] {
-            let finding = read(text).unwrap_err();
-            assert_eq!((finding.rule, finding.location.map(|at| at.line)), ("syntax", Some(line)), "{finding}");
-        }
+    fn json_is_read_and_words_are_not_booleans() {
+        assert_eq!(
+            Node::parse("{\"a\": [true, null, 1.5]}").unwrap().to_json().to_string(),
+            r#"{"a":[true,null,1.5]}"#
+        );
+        assert_eq!(
+            Node::parse("on: no\nat: n\nn: 17").unwrap().to_json().to_string(),
+            r#"{"on":"no","at":"n","n":17}"#
+        );
     }
 
     #[test]
-    fn a_text_that_grows_by_aliases_is_refused() {
-        let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
-        for n in 1..12 {
-            let alias = format!("*a{}", n - 1);
-            text.push_str(&format!("a{n}: &a{n} [{}]\n", [alias.as_str(); 9].join(", ")));
+    fn bad_texts_are_refused_with_their_place() {
+        let error = Node::parse("a: 1\nb: 2\na: 3\n").unwrap_err();
+        assert_eq!(error.location.map(|location| location.line), Some(3), "{error}");
+        for text in ["a: [1", "a: b: c", "a: *missing", "--- 1\n--- 2\n", "a: .nan", "\u{0}"] {
+            assert!(Node::parse(text).is_err(), "{text:?}");
         }
-        assert!(read(&text).is_err());
-        assert!(read(&"[".repeat(100_000)).is_err());
+        assert!(Node::parse(&"a".repeat(SOURCE_BYTES + 1)).is_err());
+        assert!(Node::parse(&"[".repeat(50_000)).is_err());
+        assert!(Node::parse(&format!("{}1", "- ".repeat(50_000))).is_err());
+    }
+
+    #[test]
+    fn aliases_cannot_blow_up() {
+        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for level in 1..9 {
+            let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
+            bomb.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
+        }
+        assert!(Node::parse(&bomb).is_err());
     }
 }

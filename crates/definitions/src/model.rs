@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
+
 use crate::{Data, Delay, EventFilter, Expression, Pointer, Schema, Template};
 
 /// The executable part of a definition.
@@ -17,12 +19,27 @@ pub struct Workflow {
     pub output: Output,
     /// How long a whole run may take.
     pub timeout: Option<Delay>,
+    /// When runs start by themselves.
+    pub schedule: Option<Schedule>,
     /// The secrets that expressions may read, by name (`use.secrets`).
     pub secrets: Vec<String>,
     /// The tasks, in order.
     pub body: TaskList,
     /// `document.metadata`.
     pub metadata: Data,
+}
+
+/// When runs of a workflow start by themselves (`schedule`).
+#[derive(Debug, Clone)]
+pub enum Schedule {
+    /// Again and again, whether or not the previous run has ended.
+    Every(TimeDelta),
+    /// At the times of a cron expression of five fields.
+    Cron(Arc<str>),
+    /// This long after the previous run has ended.
+    After(TimeDelta),
+    /// When events come; the input is the array of them.
+    On(Strategy),
 }
 
 /// Tasks that follow each other: the body of a workflow, `do`, `for`, `try`, `catch` or `foreach`.

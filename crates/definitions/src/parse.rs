@@ -1,104 +1,190 @@
-//! From the document's tree to the typed workflow: the grammar, the static rules, and the linking of functions.
+//! From a document to the model: the grammar of the DSL, and the static rules that need no more than what is at hand.
 //!
-//! Parsing goes on after a finding, so that an author sees all of them at once; what could not be read is left out, and the
-//! definition is refused in the end. Files follow the DSL's chapters: `workflow`, `task`, `flow` (lists and `then`), `call`,
-//! `events`, `errors`, `value`.
+//! A parse goes on after an error, so that an author sees all findings at once; [`Refused`] says that a finding has been
+//! reported. Pointers are those of the tasks of a run: where a function is inlined they continue the call's pointer.
 
 mod call;
-mod errors;
-mod events;
+mod event;
+mod fault;
+mod fields;
 mod flow;
-mod object;
+mod header;
 mod task;
 mod value;
 mod workflow;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::{
+    Catalog, Diagnostic, FunctionName, Location, Pointer, Severity, Task,
+    document::{Node, Value},
 };
 
-use crate::{Catalog, Diagnostic, FunctionName, Location, Pointer, Severity, Task, document::Node};
-pub(crate) use workflow::{function, workflow};
+pub(crate) use workflow::{parse_function, parse_workflow};
 
-/// A value of the document and its pointer.
-#[derive(Debug, Clone)]
-pub(crate) struct At<'n> {
+/// What was reported as a finding.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Refused;
+
+type Parsed<T> = Result<T, Refused>;
+
+/// A value and its pointer.
+#[derive(Clone, Debug)]
+struct At<'n> {
     node: &'n Node,
     pointer: Pointer,
 }
 
-/// Reusable components, by name (`use`).
-#[derive(Debug, Clone, Default)]
-struct Components<'n> {
-    authentications: BTreeMap<String, At<'n>>,
-    errors: BTreeMap<String, At<'n>>,
-    functions: BTreeMap<String, At<'n>>,
-    retries: BTreeMap<String, At<'n>>,
-    timeouts: BTreeMap<String, At<'n>>,
-    secrets: Vec<String>,
+impl<'n> At<'n> {
+    /// The items of a list.
+    fn items(&self) -> Option<Vec<Self>> {
+        let Value::List(items) = &self.node.value else { return None };
+        let item = |(index, node)| Self { node, pointer: self.pointer.child(index) };
+        Some(items.iter().enumerate().map(item).collect())
+    }
+
+    /// The entries of an object.
+    fn entries(&self) -> Option<Vec<(&'n str, Self)>> {
+        let Value::Map(entries) = &self.node.value else { return None };
+        let entry = |entry: &'n crate::document::Entry| {
+            (&*entry.name, Self { node: &entry.value, pointer: self.pointer.child(&entry.name) })
+        };
+        Some(entries.iter().map(entry).collect())
+    }
+
+    fn text(&self) -> Option<&'n str> {
+        let Value::Text(text) = &self.node.value else { return None };
+        Some(text)
+    }
 }
 
-/// A parser at work on one definition and the functions that it calls.
+/// When an expression is evaluated, which decides what it can see (DSL X1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Moment {
+    WorkflowInput,
+    /// `if` and `input.from`.
+    TaskInput,
+    Task,
+    /// The arguments of a function of the host: the only place where secrets are.
+    HostCall,
+    Export,
+    WorkflowOutput,
+    /// On an event's envelope, outside any run.
+    Envelope,
+}
+
+/// What an expression can see.
+#[derive(Clone, Debug)]
+struct Scope {
+    moment: Moment,
+    /// Variables of loops and caught errors, each with its `$`.
+    locals: Vec<String>,
+}
+
+impl Scope {
+    fn task(locals: &[String]) -> Self {
+        Self { moment: Moment::Task, locals: locals.to_vec() }
+    }
+
+    fn at(&self, moment: Moment) -> Self {
+        Self { moment, locals: self.locals.clone() }
+    }
+
+    fn variables(&self) -> Vec<&str> {
+        let given: &[&str] = match self.moment {
+            Moment::WorkflowInput => &["$workflow", "$runtime"],
+            Moment::TaskInput => &["$context", "$task", "$workflow", "$runtime"],
+            Moment::Task => &["$context", "$input", "$task", "$workflow", "$runtime", "$authorization"],
+            Moment::HostCall => &["$context", "$input", "$task", "$workflow", "$runtime", "$authorization", "$secrets"],
+            Moment::Export => &["$context", "$input", "$output", "$task", "$workflow", "$runtime", "$authorization"],
+            Moment::WorkflowOutput => &["$context", "$workflow", "$runtime"],
+            Moment::Envelope => &[],
+        };
+        given.iter().copied().chain(self.locals.iter().map(String::as_str)).collect()
+    }
+}
+
+/// Names that a loop or a `catch` cannot give to a variable.
+const RESERVED: [&str; 8] = ["context", "input", "output", "secrets", "authorization", "task", "workflow", "runtime"];
+
+/// The state of a parse.
 struct Parser<'a> {
     catalog: &'a dyn Catalog,
+    /// `use`, by section and name.
+    reusable: BTreeMap<(&'static str, &'a str), At<'a>>,
+    /// Components that were referred to.
+    referenced: BTreeSet<(&'static str, &'a str)>,
+    secrets: Vec<String>,
+    /// Functions that are being inlined, the outermost first.
+    calls: Vec<String>,
+    /// How many tasks enclose the present one.
+    depth: usize,
     findings: Vec<Diagnostic>,
-    /// Variables of `for` and `catch` that are visible where the parser stands, each with its `$`.
-    variables: Vec<String>,
-    /// Every task so far.
     tasks: BTreeMap<Pointer, Arc<Task>>,
-    /// Functions of the host.
     needs: BTreeSet<FunctionName>,
-    /// Texts of functions written in the DSL, by `name:version`.
     functions: BTreeMap<String, String>,
-    /// The functions that are being inlined, outermost first.
-    inlining: Vec<String>,
 }
 
-/// How deep functions may call each other.
-const DEEPEST_CALL: usize = 8;
-
-impl Parser<'_> {
-    /// Reports what refuses the definition.
-    fn error(&mut self, at: &At<'_>, rule: &'static str, message: impl Into<String>, hint: Option<String>) {
-        self.report(Severity::Error, at, rule, message.into(), hint);
+impl<'a> Parser<'a> {
+    fn new(catalog: &'a dyn Catalog, calls: Vec<String>, depth: usize) -> Self {
+        Self {
+            catalog,
+            reusable: BTreeMap::new(),
+            referenced: BTreeSet::new(),
+            secrets: Vec::new(),
+            calls,
+            depth,
+            findings: Vec::new(),
+            tasks: BTreeMap::new(),
+            needs: BTreeSet::new(),
+            functions: BTreeMap::new(),
+        }
     }
 
-    /// Reports what its author probably did not mean.
-    fn warn(&mut self, at: &At<'_>, rule: &'static str, message: impl Into<String>, hint: Option<String>) {
-        self.report(Severity::Warning, at, rule, message.into(), hint);
-    }
-
-    /// Reports a feature that this runtime does not have.
-    fn unsupported(&mut self, at: &At<'_>, feature: &str, why: &str) {
-        self.error(at, "unsupported", format!("{feature} is not supported: {why}"), None);
-    }
-
-    fn report(&mut self, severity: Severity, at: &At<'_>, rule: &'static str, message: String, hint: Option<String>) {
-        let (message, location) = match (self.inlining.last(), at.node.location) {
-            (None, location) => (message, location),
-            (Some(function), None) => (format!("in the function {function}: {message}"), None),
-            (Some(function), Some(Location { line, column })) => {
-                (format!("in the function {function}, {line}:{column}: {message}"), None)
-            }
+    fn report(&mut self, finding: Diagnostic) {
+        let same = |other: &Diagnostic| {
+            other.rule == finding.rule && other.message == finding.message && other.location == finding.location
         };
-        let pointer = at.pointer.clone();
-        self.findings.push(Diagnostic { severity, rule, message, hint, pointer, location });
+        if !self.findings.iter().any(same) {
+            self.findings.push(finding);
+        }
     }
-}
 
-impl<'n> At<'n> {
-    /// The value of a field, where this is an object that has it.
-    fn get(&self, name: &str) -> Option<At<'n>> {
-        self.node.get(name).map(|node| At { node, pointer: self.pointer.child(name) })
+    /// Reports an error at a place.
+    fn refuse<T>(
+        &mut self,
+        at: &At<'_>,
+        rule: &'static str,
+        message: impl Into<String>,
+        hint: Option<String>,
+    ) -> Parsed<T> {
+        self.refuse_at(at.pointer.clone(), at.node.location, rule, message.into(), hint)
     }
-}
 
-/// The known name that was probably meant.
-fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
-    let scored = known.into_iter().map(|candidate| (strsim::jaro_winkler(name, candidate), candidate));
-    let best = scored.max_by(|(a, _), (b, _)| a.total_cmp(b)).filter(|(score, _)| *score > 0.8);
-    best.map(|(_, candidate)| format!("did you mean `{candidate}`?"))
+    fn refuse_at<T>(
+        &mut self,
+        pointer: Pointer,
+        location: Location,
+        rule: &'static str,
+        message: String,
+        hint: Option<String>,
+    ) -> Parsed<T> {
+        let severity = Severity::Error;
+        self.report(Diagnostic { severity, rule, message, hint, pointer, location: Some(location) });
+        Err(Refused)
+    }
+
+    /// Reports a feature of the DSL that this profile does not have.
+    fn unsupported<T>(&mut self, at: &At<'_>, feature: &str, reason: &str) -> Parsed<T> {
+        self.refuse(at, "unsupported", format!("{feature} is not supported"), Some(reason.to_owned()))
+    }
+
+    fn warn(&mut self, at: &At<'_>, rule: &'static str, message: String, hint: &str) {
+        let (pointer, location) = (at.pointer.clone(), Some(at.node.location));
+        let hint = Some(hint.to_owned());
+        self.report(Diagnostic { severity: Severity::Warning, rule, message, hint, pointer, location });
+    }
 }
 
 #[cfg(test)]

@@ -1,212 +1,250 @@
-//! Calls: built-in protocols, functions of the host, and functions written in the DSL, which are inlined.
+//! Calls: of HTTP, of functions of the host, and of functions written in the DSL, which are inlined.
 
 use std::sync::Arc;
 
-use super::{At, Components, DEEPEST_CALL, Parser, nearest, task::Names, value::Reads};
-use crate::{Call, CallTarget, Data, FunctionName, Resolution, Task, Template, UriTemplate, document};
+use super::{At, Moment, Parsed, Parser, Scope, fields::suggestion, value::both};
+use crate::{
+    Call, CallTarget, Flow, FunctionName, Resolution, Severity, Task, Template,
+    document::{Node, Value},
+};
 
-/// The DSL's own protocols that are not carried out here.
-const UNSUPPORTED: [&str; 5] = ["a2a", "asyncapi", "grpc", "mcp", "openapi"];
+/// Functions that are inlined within each other.
+const DEPTH: usize = 8;
 
-impl<'n> Parser<'_> {
-    pub(super) fn call(&mut self, task: &At<'n>, at: &At<'n>, components: &Components<'n>) -> Option<Call> {
-        let name = self.text(at)?;
+/// Protocols of the DSL that this profile does not speak.
+const PROTOCOLS: [&str; 5] = ["openapi", "grpc", "asyncapi", "a2a", "mcp"];
+
+impl<'a> Parser<'a> {
+    pub(super) fn call(
+        &mut self,
+        task: &At<'a>,
+        target: &At<'a>,
+        with: Option<At<'a>>,
+        locals: &[String],
+    ) -> Parsed<Call> {
+        let name = self.text(target)?;
         if name == "http" {
-            let with = self.required(task, "with")?;
-            let function = FunctionName { name: "http".into(), version: "".into() };
-            self.needs.insert(function.clone());
-            return Some(Call { target: CallTarget::Host(function), with: self.http(&with, components) });
+            return self.http(task, with, locals);
         }
-        if UNSUPPORTED.contains(&name) {
-            self.unsupported(at, &format!("`call: {name}`"), "use `call: http` or a function");
-            return None;
-        }
-        let with = task.get("with").map_or(Template::Literal(Data::object()), |at| self.template(&at, Reads::Secrets));
-        let target = self.target(task, at, name, components)?;
-        Some(Call { target, with })
-    }
-
-    fn target(&mut self, task: &At<'n>, at: &At<'n>, name: &str, components: &Components<'n>) -> Option<CallTarget> {
-        if let Some(function) = components.functions.get(name) {
-            let function = At { node: function.node, pointer: task.pointer.child(name) };
-            return self.inline(at, name, |parser| parser.task(name, &function, Names(&[]), components));
+        if PROTOCOLS.contains(&name) {
+            return self.unsupported(target, &format!("`call: {name}`"), "use `http`, or a function of the host");
         }
         if name.contains("${") {
-            self.error(
-                at,
-                "dynamic-call",
-                "a function is named by a literal, so that it is known before the run",
-                None,
-            );
-            return None;
+            return self.unsupported(target, "a computed function", "choose between calls with a `switch`");
         }
         if name.contains("://") {
-            self.unsupported(
-                at,
-                "a function at a URL",
-                "put it below `functions/` and call it by `name:version@default`",
-            );
-            return None;
+            return self.unsupported(target, "a function by URL", "register it and call `name:version@default`");
         }
-        let Some((function, catalog)) = name.split_once('@') else {
-            let message = format!("`{name}` is not among `use.functions`");
-            let hint = nearest(name, components.functions.keys().map(String::as_str))
-                .or_else(|| Some("functions of the catalog are called by `name:version@default`".to_owned()));
-            self.error(at, "unknown-function", message, hint);
-            return None;
+        let resolved = self.target(task, target, name)?;
+        let moment = if matches!(resolved, CallTarget::Host(_)) { Moment::HostCall } else { Moment::Task };
+        let scope = Scope::task(locals).at(moment);
+        let with = match with {
+            None => Template::Literal(crate::Data::object()),
+            Some(at) => self.map(&at).and_then(|_| self.template(&at, &scope))?,
+        };
+        Ok(Call { target: resolved, with })
+    }
+
+    fn target(&mut self, task: &At<'a>, at: &At<'a>, name: &'a str) -> Parsed<CallTarget> {
+        let Some((function, catalog)) = name.rsplit_once('@') else {
+            return self.named_function(task, at, name);
         };
         if catalog != "default" {
-            self.unsupported(at, &format!("the catalog `{catalog}`"), "there is one catalog, `default`");
-            return None;
+            return self.unsupported(at, &format!("the catalog `{catalog}`"), "only `@default` is known");
         }
-        let Some((name, version)) =
-            function.split_once(':').filter(|(_, version)| version.parse::<semver::Version>().is_ok())
-        else {
-            self.error(
-                at,
-                "unknown-function",
-                format!("`{function}` is not `name:version` with a semantic version"),
-                None,
-            );
-            return None;
+        let Some((base, version)) = function.split_once(':').filter(|(base, _)| !base.is_empty()) else {
+            let hint = "write `name:version@default`".to_owned();
+            return self.refuse(at, "function", format!("`{name}` names no version"), Some(hint));
         };
-        self.cataloged(task, at, FunctionName { name: name.into(), version: version.into() })
-    }
-
-    fn cataloged(&mut self, task: &At<'_>, at: &At<'_>, function: FunctionName) -> Option<CallTarget> {
-        let name = format!("{}:{}", function.name, function.version);
+        if semver::Version::parse(version).is_err() {
+            return self.refuse(at, "function", format!("`{version}` is no semantic version"), None);
+        }
+        let function = FunctionName { name: base.into(), version: version.into() };
         match self.catalog.resolve(&function) {
-            None => {
-                self.error(
-                    at,
-                    "unknown-function",
-                    format!("there is no function `{name}` in the catalog `default`"),
-                    None,
-                );
-                None
-            }
             Some(Resolution::Host) => {
                 self.needs.insert(function.clone());
-                Some(CallTarget::Host(function))
+                Ok(CallTarget::Host(function))
             }
-            Some(Resolution::Source(source)) => {
-                self.functions.insert(name.clone(), source.to_string());
-                let pointer = task.pointer.child(format!("{name}@default"));
-                self.inline(at, &name, |parser| parser.function_task(&name, &source, pointer))
-            }
-        }
-    }
-
-    /// Parses a function's task with nothing of the caller in scope.
-    fn inline(
-        &mut self,
-        at: &At<'_>,
-        name: &str,
-        parse: impl FnOnce(&mut Self) -> Option<Arc<Task>>,
-    ) -> Option<CallTarget> {
-        if self.inlining.iter().any(|outer| outer == name) || self.inlining.len() >= DEEPEST_CALL {
-            let message = format!("`{name}` calls itself, or functions call each other more than {DEEPEST_CALL} deep");
-            self.error(at, "recursive-function", message, Some("use `run.workflow`".to_owned()));
-            return None;
-        }
-        let outside = std::mem::take(&mut self.variables);
-        self.inlining.push(name.to_owned());
-        let task = parse(self);
-        self.inlining.pop();
-        self.variables = outside;
-        task.map(CallTarget::Inline)
-    }
-
-    /// The task of a `function.yaml`.
-    pub(super) fn function_task(&mut self, name: &str, source: &str, pointer: crate::Pointer) -> Option<Arc<Task>> {
-        match document::read(source) {
-            Ok(node) => self.task(name, &At { node: &node, pointer }, Names(&[]), &Components::default()),
-            Err(mut finding) => {
-                finding.message = format!("in the function {name}: {}", finding.message);
-                (finding.location, finding.pointer) = (None, pointer);
-                self.findings.push(finding);
-                None
+            Some(Resolution::Source(source)) => self.inline_source(task, at, name, &source),
+            None => {
+                let hint = "register the function first, or check its name and version".to_owned();
+                self.refuse(at, "unknown-function", format!("there is no function `{name}`"), Some(hint))
             }
         }
     }
 
-    /// The arguments of `call: http`, with `endpoint` as `{ uri, authentication }`.
-    fn http(&mut self, at: &At<'n>, components: &Components<'n>) -> Template {
-        let known = ["method", "endpoint", "headers", "body", "query", "output", "redirect"];
-        let mut arguments = Vec::new();
-        for (name, value) in self.fields(at, &known) {
-            let template = match name {
-                "endpoint" => self.endpoint(&value, components),
-                "output" if !matches!(value.node.text(), Some("raw" | "content" | "response")) => {
-                    self.error(&value, "type", "`output` is one of raw, content, response", None);
-                    continue;
+    /// A function of `use.functions`.
+    fn named_function(&mut self, task: &At<'a>, at: &At<'a>, name: &'a str) -> Parsed<CallTarget> {
+        let found = self.reusable.get_key_value(&("functions", name)).map(|(key, at)| (*key, at.clone()));
+        let Some((key, body)) = found else {
+            let known = self.reusable.keys().filter(|(section, _)| *section == "functions").map(|(_, name)| *name);
+            let hint = suggestion(name, known)
+                .or_else(|| Some("a function of a catalog is `name:version@default`".to_owned()));
+            return self.refuse(at, "unknown-function", format!("`use.functions` has no `{name}`"), hint);
+        };
+        self.referenced.insert(key);
+        self.enter(at, name)?;
+        let body = At { node: body.node, pointer: task.pointer.child(name) };
+        let function = self.task(&body, name, &[], &[]);
+        self.calls.pop();
+        let function = function?;
+        self.check_root(&body, &function)?;
+        Ok(CallTarget::Inline(function))
+    }
+
+    /// A function of the catalog that is written in the DSL.
+    fn inline_source(&mut self, task: &At<'a>, at: &At<'a>, name: &str, source: &str) -> Parsed<CallTarget> {
+        self.enter(at, name)?;
+        let node = Node::parse(source);
+        let node = match &node {
+            Ok(node) => node,
+            Err(finding) => {
+                self.calls.pop();
+                return self.refuse(at, "function", format!("the function `{name}`: {finding}"), None);
+            }
+        };
+        let mut inner = Parser::new(self.catalog, self.calls.clone(), self.depth);
+        let body = At { node, pointer: task.pointer.child(name) };
+        let parsed = inner.task(&body, name, &[], &[]).and_then(|task| {
+            inner.check_root(&body, &task)?;
+            Ok(task)
+        });
+        self.calls.pop();
+        for finding in inner.findings.into_iter().filter(|finding| finding.severity == Severity::Error) {
+            let _ = self.refuse::<()>(at, "function", format!("the function `{name}`: {finding}"), None);
+        }
+        self.tasks.extend(inner.tasks);
+        self.needs.extend(inner.needs);
+        self.functions.extend(inner.functions);
+        self.functions.insert(name.trim_end_matches("@default").to_owned(), source.to_owned());
+        parsed.map(CallTarget::Inline)
+    }
+
+    fn enter(&mut self, at: &At<'_>, name: &str) -> Parsed<()> {
+        if self.calls.iter().any(|call| call == name) {
+            let path = self.calls.join(" → ");
+            return self.refuse(at, "recursion", format!("the function `{name}` calls itself: {path} → {name}"), None);
+        }
+        if self.calls.len() >= DEPTH {
+            return self.refuse(at, "too-large", format!("functions call each other deeper than {DEPTH} levels"), None);
+        }
+        self.calls.push(name.to_owned());
+        Ok(())
+    }
+
+    /// A function's own task has no list in which the flow could go on.
+    pub(super) fn check_root(&mut self, at: &At<'_>, task: &Task) -> Parsed<()> {
+        if task.then == Flow::Continue {
+            return Ok(());
+        }
+        self.refuse(at, "flow", "a function ends where it was called", Some("leave out `then`".to_owned()))
+    }
+
+    fn http(&mut self, task: &At<'a>, with: Option<At<'a>>, locals: &[String]) -> Parsed<Call> {
+        let scope = Scope::task(locals).at(Moment::HostCall);
+        let Some(with) = with else { return self.refuse(task, "missing-property", "`with` is missing", None) };
+        let mut fields = self.fields(&with)?;
+        let method = fields.require(self, "method").and_then(|at| self.text_template(&at, &scope));
+        let endpoint = fields.require(self, "endpoint").and_then(|at| self.endpoint(&at, &scope));
+        let mut entries = vec![("method", method.map(Some)), ("endpoint", endpoint.map(Some))];
+        for name in ["headers", "query"] {
+            entries.push((name, fields.get(name).map(|at| self.pairs(&at, &scope)).transpose()));
+        }
+        entries.push(("body", fields.get("body").map(|at| self.template(&at, &scope)).transpose()));
+        if let Some(at) = fields.get("output") {
+            let word = self.word(&at, &["raw", "content", "response"]);
+            entries.push(("output", word.map(|word| Some(Template::Literal(word.into())))));
+        }
+        if let Some(at) = fields.get("redirect") {
+            entries.push(("redirect", self.boolean(&at).map(|value| Some(Template::Literal(value.into())))));
+        }
+        fields.finish(self)?;
+        let mut with = Vec::new();
+        for (name, value) in entries {
+            with.extend(value?.map(|value| (name.to_owned(), value)));
+        }
+        let function = FunctionName { name: Arc::from("http"), version: Arc::from("") };
+        self.needs.insert(function.clone());
+        Ok(Call { target: CallTarget::Host(function), with: Template::Object(with) })
+    }
+
+    /// Headers or query parameters: an object of texts, or one expression.
+    fn pairs(&mut self, at: &At<'_>, scope: &Scope) -> Parsed<Template> {
+        match &at.node.value {
+            Value::Text(text) if super::value::embedded(text).is_some() => self.template(at, scope),
+            Value::Map(_) => {
+                for (_, value) in at.entries().unwrap_or_default() {
+                    self.text(&value)?;
                 }
-                _ => self.template(&value, Reads::Secrets),
-            };
-            arguments.push((name.to_owned(), template));
+                self.template(at, scope)
+            }
+            _ => self.wrong(at, "an object of texts, or an expression `${ … }`,"),
         }
-        self.required(at, "method");
-        self.required(at, "endpoint");
-        Template::Object(arguments)
     }
 
-    fn endpoint(&mut self, at: &At<'n>, components: &Components<'n>) -> Template {
-        if at.node.text().is_some() {
-            return Template::Object(vec![("uri".to_owned(), self.uri(at))]);
+    /// `{uri, authentication?}`, also where only the URI is written.
+    fn endpoint(&mut self, at: &At<'a>, scope: &Scope) -> Parsed<Template> {
+        if at.text().is_some() {
+            let uri = self.uri(at, scope, true)?;
+            return Ok(Template::Object(vec![("uri".to_owned(), uri)]));
         }
+        let mut fields = self.fields(at)?;
+        let uri = fields.require(self, "uri").and_then(|at| self.uri(&at, scope, true));
+        let authentication = fields.get("authentication").map(|at| self.authentication(&at, scope)).transpose();
+        fields.finish(self)?;
+        let (uri, authentication) = both(uri, authentication)?;
+        let authentication = authentication.map(|value| ("authentication".to_owned(), value));
+        Ok(Template::Object([("uri".to_owned(), uri)].into_iter().chain(authentication).collect()))
+    }
+
+    /// An authentication, given or named with `use`.
+    fn authentication(&mut self, at: &At<'a>, scope: &Scope) -> Parsed<Template> {
+        let mut fields = self.fields(at)?;
+        match fields.get("use") {
+            Some(name) => {
+                fields.finish(self)?;
+                self.text(&name)?;
+                let at = self.component(&name, "authentications")?;
+                self.policy(&at, scope)
+            }
+            None => self.policy(at, scope),
+        }
+    }
+
+    /// `basic` or `bearer`, in full or from a secret.
+    pub(super) fn policy(&mut self, at: &At<'_>, scope: &Scope) -> Parsed<Template> {
+        let mut fields = self.fields(at)?;
+        for scheme in ["digest", "oauth2", "oidc", "certificate"] {
+            if let Some(at) = fields.get(scheme) {
+                return self.unsupported(&at, &format!("`{scheme}` authentication"), "use `basic` or `bearer`");
+            }
+        }
+        let (basic, bearer) = (fields.get("basic"), fields.get("bearer"));
+        fields.finish(self)?;
+        let (scheme, at, names): (_, _, &[&'static str]) = match (basic, bearer) {
+            (Some(basic), None) => ("basic", basic, &["username", "password"]),
+            (None, Some(bearer)) => ("bearer", bearer, &["token"]),
+            _ => return self.refuse(at, "authentication", "one of `basic` and `bearer` is expected", None),
+        };
+        let mut fields = self.fields(&at)?;
         let mut entries = Vec::new();
-        for (name, value) in self.fields(at, &["uri", "authentication"]) {
-            match name {
-                "uri" => entries.push((name.to_owned(), self.uri(&value))),
-                "authentication" => {
-                    entries.extend(self.authentication(&value, components).map(|template| (name.to_owned(), template)));
-                }
-                _ => {}
+        if let Some(secret) = fields.get("use") {
+            let name = self.text(&secret)?;
+            if !self.secrets.iter().any(|known| known == name) {
+                let hint = suggestion(name, self.secrets.iter().map(String::as_str));
+                return self.refuse(&secret, "unknown-reference", format!("`use.secrets` has no `{name}`"), hint);
+            }
+            for field in names {
+                let source = format!("$secrets[{}].{field}", serde_json::Value::from(name));
+                entries.push(((*field).to_owned(), Template::Expression(self.compile(&secret, &source, scope)?)));
+            }
+        } else {
+            for field in names.iter().copied() {
+                let value = fields.require(self, field).and_then(|at| self.text_template(&at, scope))?;
+                entries.push((field.to_owned(), value));
             }
         }
-        self.required(at, "uri");
-        Template::Object(entries)
-    }
-
-    fn uri(&mut self, at: &At<'_>) -> Template {
-        let Some(text) = at.node.text().filter(|text| super::value::delimited(text).is_none()) else {
-            return self.template(at, Reads::Secrets);
-        };
-        match UriTemplate::parse(text) {
-            Ok(Some(template)) => Template::Uri(template),
-            Ok(None) => Template::Literal(text.into()),
-            Err(reason) => {
-                self.error(at, "uri-template", reason, None);
-                Template::Literal(Data::NULL)
-            }
-        }
-    }
-
-    fn authentication(&mut self, at: &At<'n>, components: &Components<'n>) -> Option<Template> {
-        let at = match at.get("use") {
-            Some(reference) => {
-                let name = self.text(&reference)?;
-                self.component(&reference, name, &components.authentications, "use.authentications")?
-            }
-            None => at.clone(),
-        };
-        let (scheme, value) = self.single(&at, "authentication scheme")?;
-        let fields: &[&str] = match scheme {
-            "basic" => &["username", "password"],
-            "bearer" => &["token"],
-            _ => {
-                self.unsupported(&value, &format!("the authentication `{scheme}`"), "`basic` and `bearer` are");
-                return None;
-            }
-        };
-        if let Some(secret) = value.get("use") {
-            self.unsupported(&secret, "an authentication as one secret", "name its parts: `token: ${ $secrets.name }`");
-            return None;
-        }
-        self.fields(&value, fields);
-        for field in fields {
-            self.required(&value, field);
-        }
-        Some(Template::Object(vec![(scheme.to_owned(), self.template(&value, Reads::Secrets))]))
+        fields.finish(self)?;
+        Ok(Template::Object(vec![(scheme.to_owned(), Template::Object(entries))]))
     }
 }

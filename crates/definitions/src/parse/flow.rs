@@ -1,100 +1,49 @@
-//! Lists of tasks and where the flow goes in them.
+//! Where the flow goes: `then` and `switch`.
 
-use std::{collections::BTreeSet, sync::Arc};
+use super::{At, Parsed, Parser, Scope, fields::suggestion, value::both};
+use crate::{Flow, SwitchCase};
 
-use super::{At, Parser, nearest, task::Names};
-use crate::{Flow, Task, TaskKind, TaskList};
-
-impl<'n> Parser<'_> {
-    /// A list of named tasks.
-    pub(super) fn list(&mut self, at: &At<'n>, components: &super::Components<'n>) -> TaskList {
-        let mut named = Vec::new();
-        for item in self.items(at) {
-            if let Some((name, value)) = self.single(&item, "task") {
-                named.push((name, value));
-            }
-        }
-        let names: Vec<_> = named.iter().map(|(name, _)| *name).collect();
-        let mut seen = BTreeSet::new();
-        for (name, value) in &named {
-            if !seen.insert(*name) {
-                self.error(value, "duplicate-task", format!("another task of this list is called `{name}`"), None);
-            }
-            if ["continue", "exit", "end"].contains(name) {
-                self.error(
-                    value,
-                    "reserved-name",
-                    format!("`{name}` is a flow directive and cannot name a task"),
-                    None,
-                );
-            }
-        }
-        let tasks: Vec<_> =
-            named.iter().filter_map(|(name, value)| self.task(name, value, Names(&names), components)).collect();
-        if tasks.len() == named.len() {
-            self.check_reachable(&named, &tasks);
-        }
-        TaskList(tasks)
-    }
-
-    /// A flow directive: `continue`, `exit`, `end`, or the name of a task of the same list.
-    pub(super) fn flow(&mut self, at: &At<'_>, names: Names<'_>) -> Option<Flow> {
+impl Parser<'_> {
+    /// A directive, or the name of a task of the same list.
+    pub(super) fn flow(&mut self, at: &At<'_>, siblings: &[&str]) -> Parsed<Flow> {
         let text = self.text(at)?;
         match text {
-            "continue" => Some(Flow::Continue),
-            "exit" => Some(Flow::Exit),
-            "end" => Some(Flow::End),
-            name => {
-                let index = names.0.iter().position(|known| *known == name);
-                if index.is_none() {
-                    let message = format!("`{name}` names no task of this list; a flow stays within its list");
-                    self.error(at, "unknown-task", message, nearest(name, names.0.iter().copied()));
+            "continue" => Ok(Flow::Continue),
+            "exit" => Ok(Flow::Exit),
+            "end" => Ok(Flow::End),
+            name => match siblings.iter().position(|sibling| *sibling == name) {
+                Some(index) => Ok(Flow::Task(index)),
+                None => {
+                    let hint = suggestion(name, siblings.iter().copied().chain(["continue", "exit", "end"]))
+                        .or_else(|| Some("`then` reaches the tasks of its own list only".to_owned()));
+                    self.refuse(at, "unknown-task", format!("there is no task `{name}` in this list"), hint)
                 }
-                index.map(Flow::Task)
-            }
+            },
         }
     }
 
-    /// Warns of tasks that no flow leads to.
-    fn check_reachable(&mut self, named: &[(&str, At<'_>)], tasks: &[Arc<Task>]) {
-        let mut reached = vec![false; tasks.len()];
-        let mut open = vec![0];
-        while let Some(index) = open.pop() {
-            let Some(task) = tasks.get(index) else { continue };
-            if !std::mem::replace(&mut reached[index], true) {
-                open.extend(successors(index, task));
-            }
+    pub(super) fn switch(&mut self, at: &At<'_>, siblings: &[&str], scope: &Scope) -> Parsed<Vec<SwitchCase>> {
+        let items = self.list(at)?;
+        if items.is_empty() {
+            return self.refuse(at, "value", "a `switch` needs a case", None);
         }
-        for ((name, value), reached) in named.iter().zip(reached) {
-            if !reached {
-                let hint = Some("remove it, or name it in a `then`".to_owned());
-                self.warn(value, "unreachable-task", format!("no flow leads to `{name}`"), hint);
-            }
+        let cases: Vec<_> = items.iter().map(|item| self.case(item, siblings, scope)).collect();
+        let cases = cases.into_iter().collect::<Parsed<Vec<_>>>()?;
+        let mut defaults = cases.iter().zip(&items).filter(|(case, _)| case.when.is_none());
+        if let (Some((first, _)), Some((second, item))) = (defaults.next(), defaults.next()) {
+            let message = format!("both `{}` and `{}` are the default", first.name, second.name);
+            return self.refuse(item, "two-defaults", message, Some("give one of them a `when`".to_owned()));
         }
+        Ok(cases)
     }
-}
 
-/// Where the flow may go after the task at `index`.
-fn successors(index: usize, task: &Task) -> Vec<usize> {
-    let to = |flow: &Flow| match flow {
-        Flow::Continue => Some(index + 1),
-        Flow::Task(target) => Some(*target),
-        Flow::Exit | Flow::End => None,
-    };
-    let mut next: Vec<_> = to(&task.then).into_iter().collect();
-    if task.condition.is_some() {
-        next.push(index + 1);
+    fn case(&mut self, at: &At<'_>, siblings: &[&str], scope: &Scope) -> Parsed<SwitchCase> {
+        let (name, at) = self.named(at, "case")?;
+        let mut fields = self.fields(&at)?;
+        let when = fields.get("when").map(|at| self.expression(&at, scope)).transpose();
+        let then = fields.require(self, "then").and_then(|at| self.flow(&at, siblings));
+        fields.finish(self)?;
+        let (when, then) = both(when, then)?;
+        Ok(SwitchCase { name: name.into(), when, then })
     }
-    match &task.kind {
-        TaskKind::Switch(cases) => {
-            if cases.iter().any(|case| case.when.is_none()) && task.condition.is_none() {
-                next.clear();
-            }
-            next.extend(cases.iter().filter_map(|case| to(&case.then)));
-        }
-        TaskKind::Raise(_) if task.condition.is_none() => next.clear(),
-        TaskKind::Try(attempt) => next.extend(attempt.catch.then.as_ref().and_then(to)),
-        _ => {}
-    }
-    next
 }

@@ -1,236 +1,284 @@
-//! One task: what tasks of every kind have, and what each kind does.
+//! Lists of tasks, and what tasks of all kinds have in common.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
-use super::{At, Components, Parser, value::Reads};
-use crate::{Delay, Export, ForEach, Fork, Input, Output, RunWorkflow, SwitchCase, Task, TaskKind, Template};
+use super::{
+    At, Moment, Parsed, Parser, Scope,
+    fields::{Fields, suggestion},
+    value::both,
+};
+use crate::{Call, CallTarget, Flow, ForEach, Fork, RunWorkflow, Task, TaskKind, TaskList, Template};
 
-/// The names of the tasks of a list: what a `then` may name.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Names<'l>(pub(super) &'l [&'l str]);
+/// Tasks within tasks, those of inlined functions included.
+const DEPTH: usize = 48;
+/// Tasks of a definition, those of inlined functions included.
+const TASKS: usize = 5_000;
 
-/// What every task may have.
-const COMMON: [&str; 7] = ["if", "input", "output", "export", "timeout", "then", "metadata"];
+/// The property that tells what a task does; `for` has a `do` beside it.
+const KINDS: [&str; 12] =
+    ["call", "do", "emit", "for", "fork", "listen", "raise", "run", "set", "switch", "try", "wait"];
 
-/// The kinds of tasks: the field that tells a kind, and the fields that go with it.
-const KINDS: [(&str, &[&str]); 12] = [
-    ("call", &["with"]),
-    ("do", &[]),
-    ("emit", &[]),
-    ("for", &["while", "do"]),
-    ("fork", &[]),
-    ("listen", &["foreach"]),
-    ("raise", &[]),
-    ("run", &[]),
-    ("set", &[]),
-    ("switch", &[]),
-    ("try", &["catch"]),
-    ("wait", &[]),
-];
+impl<'a> Parser<'a> {
+    /// A list in which tasks follow each other.
+    pub(super) fn tasks(&mut self, at: &At<'a>, locals: &[String]) -> Parsed<TaskList> {
+        let named = self.named_tasks(at)?;
+        let siblings: Vec<&str> = named.iter().map(|(name, _)| *name).collect();
+        let tasks: Vec<_> = named.iter().map(|(name, at)| self.task(at, name, &siblings, locals)).collect();
+        let tasks: Vec<Arc<Task>> = tasks.into_iter().collect::<Parsed<_>>()?;
+        self.warn_unreachable(&named, &tasks);
+        Ok(TaskList(tasks))
+    }
 
-impl<'n> Parser<'_> {
-    /// A task, entered among the definition's tasks.
-    pub(super) fn task(
-        &mut self,
-        name: &str,
-        at: &At<'n>,
-        names: Names<'_>,
-        components: &Components<'n>,
-    ) -> Option<Arc<Task>> {
-        let before = self.errors();
-        let entries = self.entries(at);
-        let has = |field: &str| entries.iter().any(|(name, _)| *name == field);
-        // `for` has a `do` of its own, so the more telling kinds come first.
-        let kind = ["for", "try"].iter().chain(KINDS.iter().map(|(kind, _)| kind)).find(|kind| has(kind));
-        let Some((kind, more)) = kind.and_then(|kind| KINDS.iter().find(|(known, _)| known == kind)) else {
-            if !entries.is_empty() {
-                let kinds: Vec<_> = KINDS.iter().map(|(kind, _)| *kind).collect();
-                let hint = format!("a task has one of {}", kinds.join(", "));
-                self.error(at, "no-task", format!("`{name}` says nothing about what it does"), Some(hint));
+    fn named_tasks(&mut self, at: &At<'a>) -> Parsed<Vec<(&'a str, At<'a>)>> {
+        let items = self.list(at)?;
+        let named: Vec<_> = items.iter().map(|item| self.named(item, "task")).collect();
+        let named = named.into_iter().collect::<Parsed<Vec<_>>>()?;
+        let mut names = BTreeSet::new();
+        for (name, task) in &named {
+            if !names.insert(*name) {
+                let message = format!("there are two tasks `{name}` in this list");
+                return self.refuse(task, "duplicate-task", message, Some("rename one".to_owned()));
             }
-            return None;
-        };
-        let known: Vec<_> = COMMON.iter().chain(more.iter()).copied().chain([*kind]).collect();
-        self.fields(at, &known);
-        let task = Task {
-            pointer: at.pointer.clone(),
-            name: name.into(),
-            condition: at.get("if").and_then(|at| self.expression(&at, Reads::Task)),
-            input: at.get("input").map(|at| self.input(&at)).unwrap_or_default(),
-            output: at.get("output").map(|at| self.output(&at)).unwrap_or_default(),
-            export: at.get("export").map(|at| self.export(&at)).unwrap_or_default(),
-            timeout: at.get("timeout").and_then(|at| self.timeout(&at, components)),
-            then: at.get("then").and_then(|at| self.flow(&at, names)).unwrap_or_default(),
-            metadata: at.get("metadata").map(|at| at.node.json().into()).unwrap_or_default(),
-            kind: self.kind(kind, at, names, components)?,
-        };
-        (self.errors() == before).then_some(())?;
-        let task = Arc::new(task);
+        }
+        Ok(named)
+    }
+
+    /// One task; `siblings` are the tasks that its `then` may name.
+    pub(super) fn task(&mut self, at: &At<'a>, name: &str, siblings: &[&str], locals: &[String]) -> Parsed<Arc<Task>> {
+        if self.depth >= DEPTH || self.tasks.len() >= TASKS {
+            let message = format!("a definition has at most {TASKS} tasks, {DEPTH} within each other");
+            return self.refuse(at, "too-large", message, Some("functions count where they are called".to_owned()));
+        }
+        self.depth += 1;
+        let task = self.task_within(at, name, siblings, locals);
+        self.depth -= 1;
+        let task = Arc::new(task?);
         self.tasks.insert(task.pointer.clone(), Arc::clone(&task));
-        Some(task)
+        Ok(task)
     }
 
-    fn errors(&self) -> usize {
-        self.findings.iter().filter(|finding| finding.severity == crate::Severity::Error).count()
+    fn task_within(&mut self, at: &At<'a>, name: &str, siblings: &[&str], locals: &[String]) -> Parsed<Task> {
+        let scope = Scope::task(locals);
+        let before = scope.at(Moment::TaskInput);
+        let mut fields = self.fields(at)?;
+        let condition = fields.get("if").map(|at| self.expression(&at, &before)).transpose();
+        let input = self.input(fields.get("input"), &before);
+        let output = self.output(fields.get("output"), &scope);
+        let export = self.export(fields.get("export"), &scope);
+        let timeout = fields.get("timeout").map(|at| self.timeout(&at, &before)).transpose();
+        let then = fields.get("then").map(|at| self.flow(&at, siblings)).transpose();
+        let metadata = self.free(fields.get("metadata"));
+        let kind = self.kind(at, &mut fields, siblings, locals);
+        let finished = if kind.is_ok() { fields.finish(self) } else { Ok(()) };
+        let ((condition, input), (output, export)) = both(both(condition, input), both(output, export))?;
+        let ((timeout, then), (metadata, kind)) = both(both(timeout, then), both(metadata, kind))?;
+        finished?;
+        let (pointer, then) = (at.pointer.clone(), then.unwrap_or_default());
+        Ok(Task { pointer, name: name.into(), condition, input, output, export, timeout, then, metadata, kind })
     }
 
-    fn kind(&mut self, kind: &str, task: &At<'n>, names: Names<'_>, components: &Components<'n>) -> Option<TaskKind> {
-        let at = task.get(kind)?;
-        match kind {
-            "call" => self.call(task, &at, components).map(TaskKind::Call),
-            "do" => Some(TaskKind::Do(self.list(&at, components))),
-            "emit" => self.emit(&at).map(TaskKind::Emit),
-            "for" => self.for_each(task, &at, components).map(TaskKind::For),
-            "fork" => self.fork(&at, components).map(TaskKind::Fork),
-            "listen" => self.listen(task, &at).map(TaskKind::Listen),
-            "raise" => self.raise(&at, components).map(TaskKind::Raise),
-            "run" => self.run(&at).map(TaskKind::Run),
-            "set" => self.set(&at).map(TaskKind::Set),
-            "switch" => Some(TaskKind::Switch(self.switch(&at, names))),
-            "try" => self.attempt(task, &at, names, components).map(TaskKind::Try),
-            _ => self.delay(&at).map(TaskKind::Wait),
-        }
-    }
-
-    pub(super) fn input(&mut self, at: &At<'_>) -> Input {
-        self.fields(at, &["schema", "from"]);
-        Input {
-            schema: at.get("schema").and_then(|at| self.schema(&at)),
-            from: at.get("from").and_then(|at| self.transform(&at, Reads::Task)),
-        }
-    }
-
-    pub(super) fn output(&mut self, at: &At<'_>) -> Output {
-        self.fields(at, &["schema", "as"]);
-        Output {
-            transform: at.get("as").and_then(|at| self.transform(&at, Reads::Output)),
-            schema: at.get("schema").and_then(|at| self.schema(&at)),
-        }
-    }
-
-    fn export(&mut self, at: &At<'_>) -> Export {
-        self.fields(at, &["schema", "as"]);
-        Export {
-            transform: at.get("as").and_then(|at| self.transform(&at, Reads::Output)),
-            schema: at.get("schema").and_then(|at| self.schema(&at)),
-        }
-    }
-
-    /// A time limit: `{ after: … }`, or the name of one of `use.timeouts`.
-    pub(super) fn timeout(&mut self, at: &At<'n>, components: &Components<'n>) -> Option<Delay> {
-        let at = match at.node.text() {
-            Some(name) => self.component(at, name, &components.timeouts, "use.timeouts")?,
-            None => at.clone(),
-        };
-        self.fields(&at, &["after"]);
-        let after = self.required(&at, "after")?;
-        self.delay(&after)
-    }
-
-    fn set(&mut self, at: &At<'_>) -> Option<Template> {
-        match at.node.text() {
-            Some(text) if super::value::delimited(text).is_none() => {
-                let hint = Some("write `${ … }`, or an object of fields".to_owned());
-                self.error(at, "set", "`set` takes an object, or a text that is one expression", hint);
-                None
+    fn kind(&mut self, at: &At<'a>, fields: &mut Fields<'a>, siblings: &[&str], locals: &[String]) -> Parsed<TaskKind> {
+        let present: Vec<(&'static str, At<'a>)> =
+            KINDS.into_iter().filter_map(|kind| Some((kind, fields.get(kind)?))).collect();
+        let scope = Scope::task(locals);
+        match present.as_slice() {
+            [("do", tasks), ("for", head)] => self.for_each(head, tasks, fields, locals),
+            [("call", target)] => self.call(at, target, fields.get("with"), locals).map(TaskKind::Call),
+            [("do", tasks)] => self.tasks(tasks, locals).map(TaskKind::Do),
+            [("emit", emit)] => self.emit(emit, &scope).map(TaskKind::Emit),
+            [("for", head)] => {
+                let hint = Some("the tasks of an iteration stand under `do`, beside `for`".to_owned());
+                self.refuse(head, "missing-property", "`do` is missing", hint)
             }
-            Some(_) => Some(self.template(at, Reads::Task)),
-            None => {
-                self.entries(at);
-                Some(self.template(at, Reads::Task))
+            [("fork", fork)] => self.fork(fork, locals).map(TaskKind::Fork),
+            [("listen", listen)] => {
+                if let Some(iterator) = fields.get("foreach") {
+                    return self.unsupported(
+                        &iterator,
+                        "`foreach`",
+                        "take the events from the output with a `for` task",
+                    );
+                }
+                self.listen(listen, &scope).map(TaskKind::Listen)
             }
+            [("raise", raise)] => self.raise(raise, &scope).map(TaskKind::Raise),
+            [("run", run)] => self.run(run, &scope).map(TaskKind::Run),
+            [("set", set)] => self.set(set, &scope).map(TaskKind::Set),
+            [("switch", cases)] => self.switch(cases, siblings, &scope).map(TaskKind::Switch),
+            [("try", tasks)] => {
+                let catch = fields.require(self, "catch")?;
+                self.try_catch(tasks, &catch, locals).map(TaskKind::Try)
+            }
+            [("wait", wait)] => self.delay(wait, &scope).map(TaskKind::Wait),
+            [] => {
+                let hint = at.entries().unwrap_or_default().iter().find_map(|(name, _)| suggestion(name, KINDS));
+                let message = format!("a task needs one of {}", KINDS.join(", "));
+                self.refuse(at, "task-kind", message, hint)
+            }
+            [(first, _), (second, _), ..] => {
+                let message = format!("a task cannot be both `{first}` and `{second}`");
+                self.refuse(at, "task-kind", message, Some("make two tasks of it".to_owned()))
+            }
+            [(other, _)] => self.refuse(at, "task-kind", format!("`{other}` is no kind of task"), None),
         }
     }
 
-    fn switch(&mut self, at: &At<'_>, names: Names<'_>) -> Vec<SwitchCase> {
-        let mut cases: Vec<SwitchCase> = Vec::new();
-        for item in self.items(at) {
-            let Some((name, case)) = self.single(&item, "case") else { continue };
-            self.fields(&case, &["when", "then"]);
-            let when = case.get("when");
-            if when.is_none() && cases.iter().any(|case| case.when.is_none()) {
-                self.error(&case, "two-defaults", "only one case may be without `when`", None);
-            }
-            if cases.iter().any(|case| *case.name == *name) {
-                self.error(&case, "duplicate-task", format!("another case is called `{name}`"), None);
-            }
-            let when = when.and_then(|at| self.expression(&at, Reads::Task));
-            let then = self.required(&case, "then").and_then(|at| self.flow(&at, names)).unwrap_or_default();
-            cases.push(SwitchCase { name: name.into(), when, then });
+    fn set(&mut self, at: &At<'_>, scope: &Scope) -> Parsed<Template> {
+        match at.entries() {
+            Some(entries) if entries.is_empty() => self.refuse(at, "value", "`set` sets nothing", None),
+            Some(_) => self.template(at, scope),
+            None => self.text_template(at, scope),
         }
-        cases
     }
 
-    fn for_each(&mut self, task: &At<'n>, at: &At<'n>, components: &Components<'n>) -> Option<ForEach> {
-        self.fields(at, &["each", "in", "at"]);
-        let each = at.get("each").and_then(|at| self.text(&at)).unwrap_or("item");
-        let index = at.get("at").and_then(|at| self.text(&at)).unwrap_or("index");
-        let collection = self.required(at, "in").and_then(|at| self.expression(&at, Reads::Task));
-        let body = self.required(task, "do")?;
-        let (condition, body) = self.within(&[each, index], |parser| {
-            let condition = task.get("while").and_then(|at| parser.expression(&at, Reads::Task));
-            (condition, parser.list(&body, components))
-        });
-        Some(ForEach { each: each.into(), at: index.into(), collection: collection?, condition, body })
-    }
-
-    fn fork(&mut self, at: &At<'n>, components: &Components<'n>) -> Option<Fork> {
-        self.fields(at, &["branches", "compete"]);
-        let compete = at.get("compete").and_then(|at| self.boolean(&at)).unwrap_or_default();
-        let branches = self.required(at, "branches")?;
-        let mut tasks: Vec<Arc<Task>> = Vec::new();
-        for item in self.items(&branches) {
-            let Some((name, branch)) = self.single(&item, "branch") else { continue };
-            if tasks.iter().any(|task| *task.name == *name) {
-                self.error(&branch, "duplicate-task", format!("another branch is called `{name}`"), None);
-            }
-            tasks.extend(self.task(name, &branch, Names(&[]), components));
-        }
-        Some(Fork { branches: tasks, compete })
-    }
-
-    fn run(&mut self, at: &At<'_>) -> Option<RunWorkflow> {
-        for (name, value) in self.fields(at, &["workflow", "container", "script", "shell", "await", "return"]) {
-            if ["container", "script", "shell"].contains(&name) {
-                self.unsupported(&value, &format!("`run.{name}`"), "only `run.workflow` starts anything here");
-                return None;
-            }
-        }
-        let wait = at.get("await").and_then(|at| self.boolean(&at)).unwrap_or(true);
-        let workflow = self.required(at, "workflow")?;
-        self.fields(&workflow, &["namespace", "name", "version", "input"]);
-        let mut word = |name: &str| {
-            let at = self.required(&workflow, name)?;
-            self.text(&at).map(Arc::<str>::from)
-        };
-        let (namespace, name) = (word("namespace"), word("name"));
-        let version = workflow.get("version").map_or(Some("latest"), |at| self.text(&at)).map(Into::into);
-        let input = workflow.get("input").map(|at| self.template(&at, Reads::Task));
-        Some(RunWorkflow { namespace: namespace?, name: name?, version: version?, input, wait })
-    }
-
-    /// Parses with more variables in scope; their names are given without `$`.
-    pub(super) fn within<T>(&mut self, names: &[&str], parse: impl FnOnce(&mut Self) -> T) -> T {
-        let outside = self.variables.len();
-        self.variables.extend(names.iter().map(|name| format!("${name}")));
-        let parsed = parse(self);
-        self.variables.truncate(outside);
-        parsed
-    }
-
-    /// A reusable component.
-    pub(super) fn component(
+    fn for_each(
         &mut self,
-        at: &At<'_>,
-        name: &str,
-        components: &std::collections::BTreeMap<String, At<'n>>,
-        place: &str,
-    ) -> Option<At<'n>> {
-        let found = components.get(name).cloned();
-        if found.is_none() {
-            let hint = super::nearest(name, components.keys().map(String::as_str));
-            self.error(at, "unknown-component", format!("`{name}` is not among `{place}`"), hint);
+        head: &At<'a>,
+        tasks: &At<'a>,
+        fields: &mut Fields<'a>,
+        locals: &[String],
+    ) -> Parsed<TaskKind> {
+        let mut heading = self.fields(head)?;
+        let each = self.variable(heading.get("each").as_ref(), "item");
+        let at = self.variable(heading.get("at").as_ref(), "index");
+        let collection = heading.require(self, "in").and_then(|at| self.expression(&at, &Scope::task(locals)));
+        heading.finish(self)?;
+        let (each, at) = both(each, at)?;
+        if each == at {
+            return self.refuse(head, "variable", format!("`each` and `at` are both `{each}`"), None);
         }
-        found
+        let inner: Vec<String> = locals.iter().cloned().chain([each.clone(), at.clone()]).collect();
+        let condition = fields.get("while").map(|at| self.expression(&at, &Scope::task(&inner))).transpose();
+        let body = self.tasks(tasks, &inner);
+        let ((collection, condition), body) = both(both(collection, condition), body)?;
+        let (each, at) = (each.trim_start_matches('$').into(), at.trim_start_matches('$').into());
+        Ok(TaskKind::For(ForEach { each, at, collection, condition, body }))
     }
+
+    fn fork(&mut self, at: &At<'a>, locals: &[String]) -> Parsed<Fork> {
+        let mut fields = self.fields(at)?;
+        let compete = fields.get("compete").map(|at| self.boolean(&at)).transpose();
+        let branches = fields.require(self, "branches");
+        fields.finish(self)?;
+        let (compete, branches) = both(compete, branches)?;
+        let named = self.named_tasks(&branches)?;
+        let tasks: Vec<_> = named.iter().map(|(name, at)| self.task(at, name, &[], locals)).collect();
+        let tasks: Vec<Arc<Task>> = tasks.into_iter().collect::<Parsed<_>>()?;
+        let compete = compete.unwrap_or_default();
+        let exports = named.iter().zip(&tasks).filter(|(_, task)| exports(task)).map(|(named, _)| named);
+        if let (false, Some((name, second))) = (compete, exports.clone().nth(1)) {
+            let message = format!("`{name}` is not the only branch that writes `$context`: the last one wins");
+            self.warn(second, "parallel-export", message, "leave the result in the output, and export after the fork");
+        }
+        Ok(Fork { branches: tasks, compete })
+    }
+
+    fn run(&mut self, at: &At<'_>, scope: &Scope) -> Parsed<RunWorkflow> {
+        let mut fields = self.fields(at)?;
+        for process in ["container", "script", "shell"] {
+            if let Some(process) = fields.get(process) {
+                return self.unsupported(&process, "running a process", "call a function of the host instead");
+            }
+        }
+        if let Some(result) = fields.get("return") {
+            return self.unsupported(&result, "`return`", "the output of `run.workflow` is the workflow's output");
+        }
+        let wait = fields.get("await").map(|at| self.boolean(&at)).transpose();
+        let workflow = fields.require(self, "workflow");
+        fields.finish(self)?;
+        let workflow = workflow?;
+        let mut fields = self.fields(&workflow)?;
+        let namespace = fields.require(self, "namespace").and_then(|at| self.label(&at));
+        let name = fields.require(self, "name").and_then(|at| self.label(&at));
+        let version = fields.require(self, "version").and_then(|at| match at.text() {
+            Some("latest") => Ok("latest".into()),
+            _ => self.version(&at),
+        });
+        let input = match fields.get("input") {
+            Some(at) => self.map(&at).and_then(|_| self.template(&at, scope)).map(Some),
+            None => Ok(None),
+        };
+        fields.finish(self)?;
+        let ((namespace, name), (version, input)) = both(both(namespace, name), both(version, input))?;
+        Ok(RunWorkflow { namespace, name, version, input, wait: wait?.unwrap_or(true) })
+    }
+
+    fn warn_unreachable(&mut self, named: &[(&str, At<'_>)], tasks: &[Arc<Task>]) {
+        let mut reached = vec![false; tasks.len()];
+        let mut open = vec![0];
+        while let Some(index) = open.pop() {
+            let Some(task) = tasks.get(index).filter(|_| !std::mem::replace(&mut reached[index], true)) else {
+                continue;
+            };
+            open.extend(targets(task).into_iter().filter_map(|flow| match flow {
+                Flow::Continue => Some(index + 1),
+                Flow::Task(target) => Some(target),
+                Flow::Exit | Flow::End => None,
+            }));
+            open.retain(|index| *index < tasks.len());
+        }
+        for ((name, at), _) in named.iter().zip(reached).filter(|(_, reached)| !reached) {
+            self.warn(
+                at,
+                "unreachable-task",
+                format!("no path leads to `{name}`"),
+                "remove it, or let a `then` name it",
+            );
+        }
+    }
+
+    /// The duration of a `timeout`, or the name of one.
+    pub(super) fn timeout(&mut self, at: &At<'a>, scope: &Scope) -> Parsed<crate::Delay> {
+        let at = self.component(at, "timeouts")?;
+        let mut fields = self.fields(&at)?;
+        let after = fields.require(self, "after").and_then(|at| self.delay(&at, scope));
+        fields.finish(self)?;
+        after
+    }
+}
+
+/// Where the flow can go after a task.
+fn targets(task: &Task) -> Vec<Flow> {
+    let skipped = task.condition.is_some().then_some(Flow::Continue);
+    let mut targets = match &task.kind {
+        TaskKind::Raise(_) => Vec::new(),
+        TaskKind::Switch(cases) => {
+            let default = cases.iter().any(|case| case.when.is_none());
+            let otherwise = (!default).then(|| task.then.clone());
+            cases.iter().map(|case| case.then.clone()).chain(otherwise).collect()
+        }
+        TaskKind::Do(_)
+        | TaskKind::Set(_)
+        | TaskKind::Call(_)
+        | TaskKind::Emit(_)
+        | TaskKind::For(_)
+        | TaskKind::Fork(_)
+        | TaskKind::Listen(_)
+        | TaskKind::Run(_)
+        | TaskKind::Try(_)
+        | TaskKind::Wait(_) => vec![task.then.clone()],
+    };
+    targets.extend(skipped);
+    targets
+}
+
+/// Whether a task or one within it writes `$context`.
+fn exports(task: &Task) -> bool {
+    let list = |tasks: &TaskList| tasks.0.iter().any(|task| exports(task));
+    task.export.transform.is_some()
+        || match &task.kind {
+            TaskKind::Do(tasks) => list(tasks),
+            TaskKind::For(each) => list(&each.body),
+            TaskKind::Fork(fork) => fork.branches.iter().any(|task| exports(task)),
+            TaskKind::Try(body) => list(&body.body) || body.catch.body.as_ref().is_some_and(list),
+            TaskKind::Call(Call { target: CallTarget::Inline(task), .. }) => exports(task),
+            TaskKind::Set(_)
+            | TaskKind::Switch(_)
+            | TaskKind::Call(_)
+            | TaskKind::Emit(_)
+            | TaskKind::Listen(_)
+            | TaskKind::Raise(_)
+            | TaskKind::Run(_)
+            | TaskKind::Wait(_) => false,
+        }
 }

@@ -1,193 +1,314 @@
-//! Each rule of the grammar and of the linter, by a document that breaks only that one.
+use std::collections::BTreeMap;
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use proptest::prelude::*;
 
-use crate::{Catalog, Definition, Diagnostic, FunctionName, Resolution, Severity};
+use crate::{
+    CallTarget, Catalog, Definition, Diagnostics, Flow, Function, FunctionName, Match, Resolution, Schedule, Severity,
+    Strategy as Events, TaskKind, Template,
+};
 
-const HEAD: &str = "document: { dsl: '1.0.3', namespace: test, name: rules, version: '1.0.0' }\n";
+const HEAD: &str = "document: {dsl: '1.0.3', namespace: test, name: sample, version: '1.0.0'}\n";
 
-/// `known:1.0.0` is the host's, `twice:1.0.0` is written in the DSL, `loop:1.0.0` calls itself.
-struct Shelf;
+/// Functions of a host, and some that are written in the DSL.
+struct Library;
 
-impl Catalog for Shelf {
+impl Catalog for Library {
     fn resolve(&self, function: &FunctionName) -> Option<Resolution> {
-        match &*function.name {
-            "known" => Some(Resolution::Host),
-            "twice" => Some(Resolution::Source("set: '${ . * 2 }'".into())),
-            "loop" => Some(Resolution::Source("call: loop:1.0.0@default".into())),
-            "broken" => Some(Resolution::Source("do:\n  - a: { st: 1 }".into())),
-            _ => None,
+        let source = match &*function.name {
+            "host" => return Some(Resolution::Host),
+            "outer" => "do: [{first: {call: 'inner:1.0.0@default', with: {a: '${ .b }'}}}]",
+            "inner" => "input: {schema: {document: {type: object}}}\nset: {a: '${ .a }'}",
+            "loop" => "do: [{again: {call: 'loop:1.0.0@default'}}]",
+            "broken" => "set: {a: '${ .[ }'}",
+            "leaks" => "set: {a: '${ $item }'}",
+            "jumps" => "set: {a: 1}\nthen: end",
+            _ => return None,
+        };
+        Some(Resolution::Source(source.into()))
+    }
+}
+
+fn parse(text: &str) -> Result<Definition, Diagnostics> {
+    Definition::parse(&format!("{HEAD}{text}"), &Library)
+}
+
+/// A workflow of one task.
+fn one(task: &str) -> Result<Definition, Diagnostics> {
+    parse(&format!("use: {{secrets: [key]}}\ndo:\n- a: {task}\n"))
+}
+
+fn rules(result: Result<Definition, Diagnostics>) -> Vec<(&'static str, String)> {
+    let findings = match result {
+        Ok(definition) => definition.warnings,
+        Err(findings) => findings.0,
+    };
+    findings.into_iter().map(|finding| (finding.rule, finding.pointer.as_str().to_owned())).collect()
+}
+
+#[test]
+fn each_rule_names_its_place() {
+    for (task, rule, pointer) in [
+        ("{sett: {b: 1}}", "task-kind", "/do/0/a"),
+        ("{set: {b: 1}, wait: PT1S}", "task-kind", "/do/0/a"),
+        ("{set: {b: 1}, thn: end}", "unknown-property", "/do/0/a/thn"),
+        ("{set: {}}", "value", "/do/0/a/set"),
+        ("{set: {b: '${ .[ }'}}", "expression", "/do/0/a/set/b"),
+        ("{set: {b: '${ $nope }'}}", "expression", "/do/0/a/set/b"),
+        ("{set: {b: '${ $secrets.key }'}}", "expression", "/do/0/a/set/b"),
+        ("{set: {b: 1}, if: $input.x}", "expression", "/do/0/a/if"),
+        ("{set: {b: 1}, output: {as: $output}}", "expression", "/do/0/a/output/as"),
+        ("{set: {b: .c}}", "literal-expression", "/do/0/a/set/b"),
+        ("{set: {b: $c}}", "literal-expression", "/do/0/a/set/b"),
+        ("{set: {b: 'x ${ .c }'}}", "partial-expression", "/do/0/a/set/b"),
+        ("{set: {b: 1}, then: b}", "unknown-task", "/do/0/a/then"),
+        ("{switch: []}", "value", "/do/0/a/switch"),
+        ("{switch: [{x: {then: end}}, {y: {then: end}}]}", "two-defaults", "/do/0/a/switch/1"),
+        ("{switch: [{x: {when: .a}}]}", "missing-property", "/do/0/a/switch/0/x"),
+        ("{for: {in: .x}}", "missing-property", "/do/0/a/for"),
+        ("{for: {in: .x, each: y, at: y}, do: [{b: {set: {c: 1}}}]}", "variable", "/do/0/a/for"),
+        ("{for: {in: .x, each: input}, do: [{b: {set: {c: 1}}}]}", "variable", "/do/0/a/for/each"),
+        ("{for: {in: .x}, do: [{b: {set: {c: 1}}}], output: {as: $item}}", "expression", "/do/0/a/output/as"),
+        (
+            "{fork: {branches: [{b: {set: {c: 1}, then: c}}, {c: {set: {d: 1}}}]}}",
+            "unknown-task",
+            "/do/0/a/fork/branches/0/b/then",
+        ),
+        ("{try: [{b: {set: {c: 1}}}]}", "missing-property", "/do/0/a"),
+        ("{try: [{b: {set: {c: 1}}}], catch: {errors: {with: {}}}}", "value", "/do/0/a/catch/errors/with"),
+        ("{try: [{b: {set: {c: 1}}}], catch: {retry: never}}", "unknown-reference", "/do/0/a/catch/retry"),
+        ("{try: [{b: {set: {c: 1}}}], catch: {retry: {backoff: {}}}}", "backoff", "/do/0/a/catch/retry/backoff"),
+        (
+            "{try: [{b: {set: {c: 1}}}], catch: {retry: {backoff: {exponential: {factor: 0}}}}}",
+            "backoff",
+            "/do/0/a/catch/retry/backoff/exponential/factor",
+        ),
+        (
+            "{try: [{b: {set: {c: 1}}}], catch: {retry: {backoff: {linear: {step: 1}}}}}",
+            "unknown-property",
+            "/do/0/a/catch/retry/backoff/linear/step",
+        ),
+        ("{raise: {error: nope}}", "unknown-reference", "/do/0/a/raise/error"),
+        ("{raise: {error: {type: nope, status: 500}}}", "uri", "/do/0/a/raise/error/type"),
+        ("{raise: {error: {type: 'https://x.example/e', status: bad}}}", "type", "/do/0/a/raise/error/status"),
+        ("{wait: tomorrow}", "duration", "/do/0/a/wait"),
+        ("{wait: {minute: 1}}", "duration", "/do/0/a/wait"),
+        ("{set: {b: 1}, timeout: soon}", "unknown-reference", "/do/0/a/timeout"),
+        ("{call: http, with: {method: get, endpoint: nowhere}}", "uri", "/do/0/a/with/endpoint"),
+        ("{call: http, with: {method: get, endpoint: 'https://x.example/{+a}'}}", "uri", "/do/0/a/with/endpoint"),
+        (
+            "{call: http, with: {method: get, endpoint: 'https://x.example', output: all}}",
+            "value",
+            "/do/0/a/with/output",
+        ),
+        ("{call: nope}", "unknown-function", "/do/0/a/call"),
+        ("{call: 'nope:1.0.0@default'}", "unknown-function", "/do/0/a/call"),
+        ("{call: 'host:1@default'}", "function", "/do/0/a/call"),
+        ("{call: 'host@default'}", "function", "/do/0/a/call"),
+        ("{call: 'loop:1.0.0@default'}", "function", "/do/0/a/call"),
+        ("{call: 'broken:1.0.0@default'}", "function", "/do/0/a/call"),
+        ("{call: 'jumps:1.0.0@default'}", "function", "/do/0/a/call"),
+        ("{for: {in: .x}, do: [{b: {call: 'leaks:1.0.0@default'}}]}", "function", "/do/0/a/do/0/b/call"),
+        ("{call: 'outer:1.0.0@default', with: {b: '${ $secrets.key }'}}", "expression", "/do/0/a/with/b"),
+        ("{listen: {to: {}}}", "strategy", "/do/0/a/listen/to"),
+        ("{listen: {to: {one: {with: {}}}}}", "value", "/do/0/a/listen/to/one/with"),
+        (
+            "{listen: {to: {one: {with: {type: t}, correlate: {k: {from: $context.a}}}}}}",
+            "expression",
+            "/do/0/a/listen/to/one/correlate/k/from",
+        ),
+        ("{emit: {event: {with: {type: t}}}}", "missing-property", "/do/0/a/emit/event/with"),
+        ("{set: {b: 1}, input: {schema: {document: {type: nope}}}}", "schema", "/do/0/a/input/schema/document"),
+        ("{run: {workflow: {namespace: a b, name: c, version: latest}}}", "name", "/do/0/a/run/workflow/namespace"),
+        ("{run: {workflow: {namespace: a, name: c, version: newest}}}", "version", "/do/0/a/run/workflow/version"),
+    ] {
+        assert_eq!(rules(one(task)), [(rule, pointer.to_owned())], "{task}");
+    }
+}
+
+#[test]
+fn what_is_not_supported_is_refused_as_such() {
+    for task in [
+        "{call: openapi}",
+        "{call: grpc}",
+        "{call: asyncapi}",
+        "{call: a2a}",
+        "{call: mcp}",
+        "{call: '${ .f }'}",
+        "{call: 'https://x.example/f.yaml'}",
+        "{call: 'f:1.0.0@remote'}",
+        "{run: {container: {image: x}}}",
+        "{run: {script: {}}}",
+        "{run: {shell: {}}}",
+        "{listen: {to: {any: [], until: .x}}}",
+        "{listen: {to: {any: []}}, foreach: {}}",
+        "{try: [{b: {set: {c: 1}}}], catch: {then: end}}",
+        "{set: {b: 1}, input: {schema: {resource: {endpoint: 'https://x.example'}}}}",
+        "{call: http, with: {method: get, endpoint: {uri: 'https://x.example', authentication: {oauth2: {}}}}}",
+        "{listen: {to: {one: {with: {data: {a: '${ .b }'}}}}}}",
+    ] {
+        let rules = rules(one(task));
+        assert_eq!(rules.iter().map(|(rule, _)| *rule).collect::<Vec<_>>(), ["unsupported"], "{task}");
+    }
+    let body = "do: [{a: {wait: PT1S}}]\n";
+    for top in [
+        "evaluate: {language: js}",
+        "evaluate: {mode: loose}",
+        "use: {extensions: []}",
+        "use: {catalogs: {}}",
+        "use: {authentications: {x: {oidc: {}}}}",
+    ] {
+        assert_eq!(rules(parse(&format!("{body}{top}\n")))[0].0, "unsupported", "{top}");
+    }
+    let other = HEAD.replace("1.0.3", "1.1.0");
+    assert_eq!(rules(Definition::parse(&format!("{other}{body}"), &Library))[0].0, "unsupported");
+}
+
+#[test]
+fn rules_of_the_whole_are_checked() {
+    for (text, rule, pointer) in [
+        ("do: [{a: {wait: PT1S}}, {a: {wait: PT1S}}]", "duplicate-task", "/do/1/a"),
+        ("do: [{a: {wait: PT1S}, b: {wait: PT1S}}]", "one-name", "/do/0"),
+        ("do: [{a: {wait: PT1S, then: end}}, {b: {wait: PT1S}}]", "unreachable-task", "/do/1/b"),
+        ("do: [{a: {wait: PT1S}}]\nextra: 1", "unknown-property", "/extra"),
+        ("do: [{a: {wait: PT1S}}]\nschedule: {cron: 0 0 * * *, every: PT1H}", "schedule", "/schedule"),
+        ("do: [{a: {wait: PT1S}}]\nschedule: {}", "schedule", "/schedule"),
+        ("do: [{a: {wait: PT1S}}]\nschedule: {cron: 0 0 * *}", "schedule", "/schedule/cron"),
+        ("do: [{a: {wait: PT1S}}]\nschedule: {every: PT0S}", "schedule", "/schedule/every"),
+        ("do: [{a: {wait: PT1S}}]\nuse: {retries: {x: {delay: soon}}}", "duration", "/use/retries/x/delay"),
+        (
+            "do: [{a: {wait: PT1S}}]\nuse: {functions: {f: {set: {b: '${ $item }'}}}}",
+            "expression",
+            "/use/functions/f/set/b",
+        ),
+        ("do: [{a: {wait: PT1S}}]\ninput: {from: $context}", "expression", "/input/from"),
+        (
+            "do: [{f: {fork: {branches: [{a: {set: {x: 1}, export: {as: .}}}, {b: {set: {x: 1}, export: {as: .}}}]}}}]",
+            "parallel-export",
+            "/do/0/f/fork/branches/1/b",
+        ),
+    ] {
+        assert_eq!(rules(parse(text)), [(rule, pointer.to_owned())], "{text}");
+    }
+    assert_eq!(rules(Definition::parse("document: {}\n", &Library)).len(), 5);
+}
+
+#[test]
+fn findings_are_in_the_order_of_the_text_and_hint() {
+    let findings = parse("do:\n- a: {set: {b: '${ .[ }'}, then: c}\n- bb: {wait: soon}\n").unwrap_err();
+    let lines: Vec<_> = findings.0.iter().map(|finding| finding.location.unwrap().line).collect();
+    assert_eq!(lines, [3, 3, 4], "{findings}");
+    let text = parse("do:\n- first: {wait: PT1S, then: secnd}\n- second: {wait: PT1S}\n").unwrap_err().to_string();
+    assert_eq!(
+        text,
+        "3:29: error[unknown-task]: there is no task `secnd` in this list (at /do/0/first/then); did you mean `second`?"
+    );
+}
+
+#[test]
+fn a_skipped_task_leads_on() {
+    let definition = parse("do: [{a: {if: .x, wait: PT1S, then: end}}, {b: {wait: PT1S}}]").unwrap();
+    assert_eq!(definition.warnings, []);
+    assert_eq!(definition.workflow.body.0[0].then, Flow::End);
+}
+
+#[test]
+fn functions_are_inlined_where_they_are_called() {
+    let text = "use: {functions: {named: {do: [{x: {call: 'outer:1.0.0@default', with: {b: 1}}}]}}}\n\
+                do: [{a: {call: named}}, {h: {call: 'host:2.0.0@default', with: {k: '${ $secrets.a }'}}}]";
+    let definition = parse(text).unwrap();
+    let pointers: Vec<_> = definition.tasks.keys().map(|pointer| pointer.as_str()).collect();
+    assert_eq!(
+        pointers,
+        [
+            "/do/0/a",
+            "/do/0/a/named",
+            "/do/0/a/named/do/0/x",
+            "/do/0/a/named/do/0/x/outer:1.0.0@default",
+            "/do/0/a/named/do/0/x/outer:1.0.0@default/do/0/first",
+            "/do/0/a/named/do/0/x/outer:1.0.0@default/do/0/first/inner:1.0.0@default",
+            "/do/1/h",
+        ]
+    );
+    assert_eq!(definition.functions.keys().collect::<Vec<_>>(), ["inner:1.0.0", "outer:1.0.0"]);
+    assert_eq!(definition.needs.len(), 1);
+    let again = Definition::parse(&definition.source, &definition.functions).unwrap();
+    assert_eq!((again.hash, again.id), (definition.hash, definition.id));
+    assert!(Function::parse("set: {a: 1}", &Library).is_ok());
+    assert!(Function::parse("set: {a: 1}\nthen: end", &Library).is_err());
+}
+
+#[test]
+fn the_hash_covers_the_functions() {
+    let text = format!("{HEAD}do: [{{a: {{call: 'f:1.0.0@default'}}}}]");
+    let hash = |body: &str| {
+        let functions = BTreeMap::from([("f:1.0.0".to_owned(), body.to_owned())]);
+        Definition::parse(&text, &functions).unwrap().hash
+    };
+    assert_eq!(hash("set: {a: 1}"), hash("set: {a: 1}"));
+    assert_ne!(hash("set: {a: 1}"), hash("set: {a: 2}"));
+}
+
+#[test]
+fn an_http_call_is_normalised() {
+    let with = "{method: get, endpoint: {uri: 'https://x.example/{id}', authentication: {bearer: {use: key}}}}";
+    let definition = one(&format!("{{call: http, with: {with}}}")).unwrap();
+    let TaskKind::Call(call) = &definition.workflow.body.0[0].kind else { panic!() };
+    assert!(matches!(&call.target, CallTarget::Host(name) if &*name.name == "http" && name.version.is_empty()));
+    let Template::Object(with) = &call.with else { panic!() };
+    let Template::Object(endpoint) = &with[1].1 else { panic!() };
+    assert!(matches!(&endpoint[0], (name, Template::Uri(_)) if name == "uri"));
+    assert_eq!(
+        format!("{:?}", endpoint[1]),
+        r#"("authentication", Object([("bearer", Object([("token", Expression(${ $secrets["key"].token }))]))]))"#
+    );
+}
+
+#[test]
+fn schedules_and_filters_are_typed() {
+    let on = "{any: [{with: {type: a.b, source: 'https://x.example/.*', data: '${ .x > 1 }'}}]}";
+    let definition = parse(&format!("do: [{{a: {{wait: PT1S}}}}]\nschedule: {{on: {on}}}")).unwrap();
+    let Some(Schedule::On(Events::Any(filters))) = &definition.workflow.schedule else { panic!() };
+    assert_eq!(filters[0].event_type(), Some("a.b"));
+    assert!(matches!(filters[0].with[1].1, Match::Pattern(_)));
+    assert!(matches!(filters[0].with[2].1, Match::Expression(_)));
+}
+
+#[test]
+fn nesting_has_a_limit() {
+    let nested = |depth: usize| {
+        format!("do: [{}{{wait: PT1S}}{}]", "{a: {do: [".repeat(depth) + "{b: ", "}".to_owned() + &"]}}".repeat(depth))
+    };
+    assert!(parse(&nested(10)).is_ok(), "{:?}", parse(&nested(10)).err());
+    assert!(parse(&nested(60)).is_err());
+}
+
+const WHOLE: &str = "do:\n- a: {set: {b: '${ .c + $context.d }'}, then: c}\n- c: {for: {in: .x}, do: [{d: {wait: PT1S}}]}\n\
+    - e: {try: [{f: {raise: {error: {type: 'https://x.example/e', status: 500}}}}], catch: {retry: {delay: {seconds: 1}}}}\n\
+    - g: {listen: {to: {one: {with: {type: t}, correlate: {k: {from: .data.x, expect: .y}}}}}}\n";
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_parser_panic(text in "\\PC{0,200}") {
+        drop(Definition::parse(&text, &Library));
+        drop(parse(&text));
+        drop(one(&text));
+    }
+
+    #[test]
+    fn no_mutation_makes_the_parser_panic(edits in prop::collection::vec((any::<prop::sample::Index>(), "[\\[\\]{}:,'$. \n&*!|>a-]{0,3}"), 1..6)) {
+        let mut chars: Vec<char> = format!("{HEAD}{WHOLE}").chars().collect();
+        for (index, text) in edits {
+            let at = index.index(chars.len());
+            chars.splice(at..=at, text.chars());
+        }
+        let text: String = chars.into_iter().collect();
+        if let Err(findings) = Definition::parse(&text, &Library) {
+            prop_assert!(findings.0.iter().any(|finding| finding.severity == Severity::Error), "{text}");
         }
     }
 }
 
-fn findings(source: &str) -> Vec<Diagnostic> {
-    match Definition::parse(source, &Shelf) {
-        Ok(definition) => definition.warnings,
-        Err(findings) => findings.0,
-    }
-}
-
 #[test]
-fn each_mistake_is_found_where_it_stands() {
-    let cases = [
-        ("do: [ { a: { set: { } }, b: { set: { } } } ]", "one-entry", "/do/0"),
-        ("do: [ { a: { set: { } } }, { a: { set: { } } } ]", "duplicate-task", "/do/1/a"),
-        ("do: [ { exit: { set: { } } } ]", "reserved-name", "/do/0/exit"),
-        ("do: [ { a: { then: b } } ]", "no-task", "/do/0/a"),
-        ("do: [ { a: { set: { }, thn: end } } ]", "unknown-field", "/do/0/a/thn"),
-        ("do: [ { a: { set: { }, then: nowhere } } ]", "unknown-task", "/do/0/a/then"),
-        ("do: [ { a: { do: [ { b: { set: { }, then: a } } ] } } ]", "unknown-task", "/do/0/a/do/0/b/then"),
-        ("do: [ { a: { set: '${ .a + }' } } ]", "expression", "/do/0/a/set"),
-        ("do: [ { a: { set: '${ $nobody }' } } ]", "expression", "/do/0/a/set"),
-        ("do: [ { a: { set: '${ $secrets.x }' } } ]", "expression", "/do/0/a/set"),
-        ("do: [ { a: { set: '${ now }' } } ]", "expression", "/do/0/a/set"),
-        ("do: [ { a: { set: plain } } ]", "set", "/do/0/a/set"),
-        ("do: [ { a: { wait: { minuts: 1 } } } ]", "duration", "/do/0/a/wait"),
-        ("do: [ { a: { wait: soon } } ]", "duration", "/do/0/a/wait"),
-        (
-            "do: [ { a: { switch: [ { x: { then: end } }, { y: { then: end } } ] } } ]",
-            "two-defaults",
-            "/do/0/a/switch/1/y",
-        ),
-        ("do: [ { a: { call: 'unknown:1.0.0@default' } } ]", "unknown-function", "/do/0/a/call"),
-        ("do: [ { a: { call: 'known:one@default' } } ]", "unknown-function", "/do/0/a/call"),
-        ("do: [ { a: { call: '${ .f }' } } ]", "dynamic-call", "/do/0/a/call"),
-        ("do: [ { a: { call: 'loop:1.0.0@default' } } ]", "recursive-function", "/do/0/a/loop:1.0.0@default/call"),
-        ("do: [ { a: { call: http } } ]", "missing-field", "/do/0/a"),
-        ("do: [ { a: { call: http, with: { method: get } } } ]", "missing-field", "/do/0/a/with"),
-        (
-            "do: [ { a: { call: http, with: { method: get, endpoint: 'http://h/{+x}' } } } ]",
-            "uri-template",
-            "/do/0/a/with/endpoint",
-        ),
-        ("do: [ { a: { raise: { error: missing } } } ]", "unknown-component", "/do/0/a/raise/error"),
-        ("do: [ { a: { set: { }, timeout: missing } } ]", "unknown-component", "/do/0/a/timeout"),
-        ("do: [ { a: { try: [ { b: { set: { } } } ] } } ]", "missing-field", "/do/0/a"),
-        (
-            "do: [ { a: { listen: { to: { one: { with: { type: a } }, any: [ ] } } } } ]",
-            "event-strategy",
-            "/do/0/a/listen/to",
-        ),
-        ("do: [ { a: { listen: { to: { one: { with: { } } } } } } ]", "event-filter", "/do/0/a/listen/to/one/with"),
-        (
-            "do: [ { a: { input: { schema: { document: { type: 7 } } }, set: { } } } ]",
-            "schema",
-            "/do/0/a/input/schema/document",
-        ),
-        ("title: x\ndo: [ { a: { set: { } } } ]", "unknown-field", "/title"),
-    ];
-    for (body, rule, pointer) in cases {
-        let found = findings(&format!("{HEAD}{body}"));
-        let [finding] = &found[..] else { panic!("{body}: {found:#?}") };
-        assert_eq!(
-            (finding.rule, finding.pointer.as_str(), finding.severity),
-            (rule, pointer, Severity::Error),
-            "{body}"
-        );
-    }
-}
-
-#[test]
-fn what_is_not_supported_is_refused_by_name() {
-    let cases = [
-        "do: [ { a: { call: grpc, with: { } } } ]",
-        "do: [ { a: { call: 'https://example.com/f.yaml' } } ]",
-        "do: [ { a: { call: 'known:1.0.0@other' } } ]",
-        "do: [ { a: { run: { shell: { command: ls } } } } ]",
-        "do: [ { a: { listen: { to: { any: [ ] } }, foreach: { } } } ]",
-        "do: [ { a: { listen: { to: { any: [ ], until: . } } } } ]",
-        "do: [ { a: { input: { schema: { resource: { endpoint: 'https://e' } } }, set: { } } } ]",
-        "schedule: { cron: '* * * * *' }\ndo: [ { a: { set: { } } } ]",
-        "evaluate: { mode: loose }\ndo: [ { a: { set: { } } } ]",
-        "use: { extensions: [ ] }\ndo: [ { a: { set: { } } } ]",
-    ];
-    for body in cases {
-        let found = findings(&format!("{HEAD}{body}"));
-        assert!(
-            found.iter().any(|finding| finding.rule == "unsupported" && finding.message.contains('`')
-                || finding.message.contains("not supported")),
-            "{body}: {found:?}"
-        );
-    }
-}
-
-#[test]
-fn doubtful_texts_and_dead_tasks_are_warned_of() {
-    let cases = [
-        ("do: [ { a: { set: { x: 'a ${ .b } c' } } } ]", "partial-expression"),
-        ("do: [ { a: { set: { x: .user } } } ]", "literal-expression"),
-        ("do: [ { a: { set: { }, then: end } }, { b: { set: { } } } ]", "unreachable-task"),
-    ];
-    for (body, rule) in cases {
-        let definition = Definition::parse(&format!("{HEAD}{body}"), &Shelf).unwrap();
-        assert_eq!(definition.warnings.iter().map(|finding| finding.rule).collect::<Vec<_>>(), [rule], "{body}");
-    }
-}
-
-#[test]
-fn a_document_has_an_identity() {
-    let cases = [
-        ("dsl: '2.0.0', namespace: a, name: b, version: '1.0.0'", "dsl-version"),
-        ("dsl: '1.0.3', namespace: A, name: b, version: '1.0.0'", "name"),
-        ("dsl: '1.0.3', namespace: a, name: b, version: 'one'", "version"),
-        ("dsl: '1.0.3', namespace: a, name: b", "missing-field"),
-    ];
-    for (document, rule) in cases {
-        let found = findings(&format!("document: {{ {document} }}\ndo: [ {{ a: {{ set: {{ }} }} }} ]"));
-        assert_eq!(found.iter().map(|finding| finding.rule).collect::<Vec<_>>(), [rule], "{document}");
-    }
-}
-
-#[test]
-fn a_finding_says_where_and_what_to_do() {
-    let source = format!("{HEAD}do:\n  - greet:\n      set: {{ }}\n      then: graet\n  - great:\n      set: {{ }}\n");
-    let found = findings(&source);
-    assert_eq!(
-        found[0].to_string(),
-        "5:13: error[unknown-task]: `graet` names no task of this list; a flow stays within its list (at /do/0/greet/then); \
-         did you mean `great`?"
-    );
-}
-
-#[test]
-fn a_mistake_in_a_function_names_the_function() {
-    let found = findings(&format!("{HEAD}do: [ {{ a: {{ call: 'broken:1.0.0@default' }} }} ]"));
-    assert!(found[0].message.starts_with("in the function broken:1.0.0, 2:8: "), "{found:?}");
-}
-
-#[test]
-fn a_definition_can_be_parsed_again_from_what_is_stored() {
-    let source = format!(
-        "{HEAD}do: [ {{ a: {{ call: 'twice:1.0.0@default', with: {{ }} }} }}, {{ b: {{ call: 'known:1.0.0@default' }} }} ]"
-    );
-    let first = Definition::parse(&source, &Shelf).unwrap();
-    assert_eq!(first.functions, BTreeMap::from([("twice:1.0.0".to_owned(), "set: '${ . * 2 }'".to_owned())]));
-    assert_eq!(first.needs.len(), 1);
-    let again = Definition::parse(&source, &first.functions).unwrap();
-    assert_eq!((again.hash, again.needs), (first.hash, first.needs));
-    let other =
-        Definition::parse(&source, &BTreeMap::from([("twice:1.0.0".to_owned(), "set: '${ . * 3 }'".to_owned())]));
-    assert_ne!(other.unwrap().hash, again.hash, "the functions are a part of what a run pins");
-}
-
-#[test]
-fn the_shipped_definitions_have_no_findings() {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let home = Home(root.join("functions"));
-    for name in ["agent-creation", "agent-handoff", "examples/reviewed-greeting"] {
-        let source = fs::read_to_string(root.join("workflows").join(name).with_extension("yaml")).unwrap();
-        let definition = Definition::parse(&source, &home).unwrap_or_else(|findings| panic!("{name}: {findings}"));
-        assert_eq!(definition.warnings, [], "{name}");
-    }
-}
-
-/// The functions of a directory; everything else is the host's.
-struct Home(PathBuf);
-
-impl Catalog for Home {
-    fn resolve(&self, function: &FunctionName) -> Option<Resolution> {
-        let file = self.0.join(&*function.name).join(&*function.version).join("function.yaml");
-        Some(fs::read_to_string(file).map_or(Resolution::Host, |source| Resolution::Source(source.into())))
-    }
+fn the_mutated_document_is_valid() {
+    assert_eq!(rules(parse(WHOLE)), []);
 }

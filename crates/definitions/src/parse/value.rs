@@ -1,166 +1,203 @@
-//! Values with expressions in them, durations and schemas.
+//! Values of fields: expressions, templates, durations, schemas, and the inputs and outputs made of them.
 
 use std::sync::Arc;
 
-use super::{At, Parser};
-use crate::{
-    Data, Delay, Expression, Schema, Template,
-    document::{Node, Value},
-};
+use super::{At, Moment, Parsed, Parser, Refused, Scope};
+use crate::{Data, Delay, Export, Expression, Input, Output, Schema, Template, UriTemplate, document::Value};
 
-/// The variables that every expression of a task may read.
-const ALWAYS: [&str; 5] = ["$context", "$input", "$task", "$workflow", "$runtime"];
+/// The expression in a text that is one as a whole: `${ … }`.
+pub(super) fn embedded(text: &str) -> Option<&str> {
+    let inner = text.trim().strip_prefix("${")?.strip_suffix('}')?;
+    (!inner.trim().is_empty()).then_some(inner.trim())
+}
 
-/// What an expression may read besides the variables that it may always read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reads {
-    /// Nothing more.
-    Task,
-    /// `$output`: `output.as` and `export.as`.
-    Output,
-    /// `$secrets` and `$authorization`: arguments of calls, which are never kept.
-    Secrets,
+/// Whether a text starts with a scheme, as every literal URI of the DSL does.
+pub(super) fn is_uri(text: &str) -> bool {
+    text.split_once("://").is_some_and(|(scheme, _)| {
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+    })
 }
 
 impl Parser<'_> {
-    /// A field that is always an expression, with or without `${ }` (DSL X4).
-    pub(super) fn expression(&mut self, at: &At<'_>, reads: Reads) -> Option<Expression> {
-        match &at.node.value {
-            Value::String(text) => self.compile(at, delimited(text).unwrap_or(text), reads),
-            Value::Bool(value) => self.compile(at, if *value { "true" } else { "false" }, reads),
-            Value::Array(_) | Value::Object(_) | Value::Number(_) | Value::Null => {
-                self.error(at, "type", format!("this must be an expression, not {}", at.node.kind()), None);
-                None
-            }
-        }
+    pub(super) fn compile(&mut self, at: &At<'_>, source: &str, scope: &Scope) -> Parsed<Expression> {
+        Expression::compile(source, &scope.variables()).or_else(|error| {
+            let secrets = error.reason().contains("unknown variable `$secrets`");
+            let hint = secrets.then(|| "secrets are readable only in the arguments of a call of the host".to_owned());
+            self.refuse(at, "expression", error.to_string(), hint)
+        })
     }
 
-    /// A value in which any text may be an expression.
-    pub(super) fn template(&mut self, at: &At<'_>, reads: Reads) -> Template {
+    /// A field that is an expression with or without `${ }` (DSL X4).
+    pub(super) fn expression(&mut self, at: &At<'_>, scope: &Scope) -> Parsed<Expression> {
+        let text = self.text(at)?;
+        self.compile(at, embedded(text).unwrap_or(text), scope)
+    }
+
+    /// Any value; a text is an expression only where it is `${ … }` as a whole.
+    pub(super) fn template(&mut self, at: &At<'_>, scope: &Scope) -> Parsed<Template> {
         match &at.node.value {
-            Value::String(text) => match delimited(text) {
-                Some(source) => match self.compile(at, source, reads) {
-                    Some(expression) => Template::Expression(expression),
-                    None => Template::Literal(Data::NULL),
-                },
+            Value::Text(text) => match embedded(text) {
+                Some(source) => self.compile(at, source, scope).map(Template::Expression),
                 None => {
-                    self.check_literal(at, text);
-                    Template::Literal(text.as_str().into())
+                    self.warn_literal(at, text);
+                    Ok(Template::Literal(text.as_str().into()))
                 }
             },
-            Value::Array(_) => {
-                let items: Vec<_> = self.items(at).iter().map(|item| self.template(item, reads)).collect();
-                fold(at.node, Template::Array(items))
+            Value::List(_) => {
+                let items = at.items().unwrap_or_default();
+                let items: Vec<_> = items.iter().map(|item| self.template(item, scope)).collect();
+                let items = items.into_iter().collect::<Parsed<Vec<_>>>()?;
+                Ok(fold(at, items, Template::Array))
             }
-            Value::Object(_) => {
-                let entries = self.entries(at);
-                let entries = entries.iter().map(|(name, value)| ((*name).to_owned(), self.template(value, reads)));
-                let entries: Vec<_> = entries.collect();
-                fold(at.node, Template::Object(entries))
+            Value::Map(_) => {
+                let entries = at.entries().unwrap_or_default();
+                let entries: Vec<_> = entries
+                    .iter()
+                    .map(|(name, value)| Ok(((*name).to_owned(), self.template(value, scope)?)))
+                    .collect();
+                let entries = entries.into_iter().collect::<Parsed<Vec<_>>>()?;
+                let literal = entries.iter().all(|(_, value)| matches!(value, Template::Literal(_)));
+                Ok(if literal { Template::Literal(at.node.to_data()) } else { Template::Object(entries) })
             }
-            Value::Null | Value::Bool(_) | Value::Number(_) => Template::Literal(at.node.json().into()),
+            Value::Null | Value::Bool(_) | Value::Number(_) => Ok(Template::Literal(at.node.to_data())),
         }
     }
 
-    /// `input.from`, `output.as`, `export.as`: an expression, or an object of values.
-    pub(super) fn transform(&mut self, at: &At<'_>, reads: Reads) -> Option<Template> {
-        match &at.node.value {
-            Value::Object(_) => Some(self.template(at, reads)),
-            _ => self.expression(at, reads).map(Template::Expression),
-        }
-    }
-
-    fn compile(&mut self, at: &At<'_>, source: &str, reads: Reads) -> Option<Expression> {
-        let variables = self.variables.clone();
-        let more: &[&str] = match reads {
-            Reads::Task => &[],
-            Reads::Output => &["$output"],
-            Reads::Secrets => &["$secrets", "$authorization"],
+    fn warn_literal(&mut self, at: &At<'_>, text: &str) {
+        let mut start = text.chars();
+        let looks = match (start.next(), start.next()) {
+            (Some('.'), Some(next)) => next.is_ascii_alphabetic() || "_[".contains(next),
+            (Some('$'), Some(next)) => next.is_ascii_alphabetic(),
+            _ => false,
         };
-        let known: Vec<_> =
-            ALWAYS.into_iter().chain(more.iter().copied()).chain(variables.iter().map(String::as_str)).collect();
-        match Expression::compile(source.trim(), &known) {
-            Ok(expression) => Some(expression),
-            Err(error) => {
-                let hint = error.reason().contains("variable").then(|| format!("visible here: {}", known.join(", ")));
-                self.error(at, "expression", error.to_string(), hint);
-                None
-            }
+        if looks {
+            let message = format!("`{text}` is a plain text here, not an expression");
+            self.warn(at, "literal-expression", message, "write `${ … }` around it to have it evaluated");
+        } else if text.contains("${") {
+            let message = "`${ … }` within a longer text is not evaluated".to_owned();
+            self.warn(at, "partial-expression", message, r#"make the whole an expression: `${ "a \(.b)" }`"#);
         }
     }
 
-    /// Texts that look as if they should have been expressions.
-    fn check_literal(&mut self, at: &At<'_>, text: &str) {
-        if text.contains("${") {
-            let hint = "make the whole text one expression: ${ \"…\\(.name)…\" }".to_owned();
-            self.warn(at, "partial-expression", "a text is an expression as a whole or not at all", Some(hint));
-        } else if text.starts_with('$')
-            || (text.starts_with('.') && text[1..].starts_with(|c: char| c.is_ascii_lowercase()))
-        {
-            let hint = format!("write ${{ {text} }} if it should be evaluated");
-            self.warn(at, "literal-expression", "this looks like an expression and is taken as a text", Some(hint));
+    /// `input.from`, `output.as`, `export.as`: an expression, or an object with expressions in it.
+    fn transformation(&mut self, at: &At<'_>, scope: &Scope) -> Parsed<Template> {
+        match at.node.value {
+            Value::Text(_) => self.expression(at, scope).map(Template::Expression),
+            Value::Map(_) => self.template(at, scope),
+            _ => self.wrong(at, "an expression or an object"),
         }
     }
 
-    /// A duration: an object, an ISO 8601 text, or an expression.
-    pub(super) fn delay(&mut self, at: &At<'_>) -> Option<Delay> {
-        if let Some(source) = at.node.text().and_then(delimited) {
-            return self.compile(at, source, Reads::Task).map(Delay::Expression);
+    /// A text that may be an expression.
+    pub(super) fn text_template(&mut self, at: &At<'_>, scope: &Scope) -> Parsed<Template> {
+        self.text(at)?;
+        self.template(at, scope)
+    }
+
+    /// A literal URI or an expression; placeholders are read where `placeholders` says so.
+    pub(super) fn uri(&mut self, at: &At<'_>, scope: &Scope, placeholders: bool) -> Parsed<Template> {
+        let text = self.text(at)?;
+        if let Some(source) = embedded(text) {
+            return self.compile(at, source, scope).map(Template::Expression);
         }
-        let parsed = match &at.node.value {
-            Value::String(_) | Value::Object(_) => {
-                Delay::from_data(&at.node.json().into()).map_err(|error| error.to_string())
-            }
-            _ => Err(format!(
-                "a duration is an object such as {{ minutes: 5 }} or a text such as PT5M, not {}",
-                at.node.kind()
-            )),
-        };
-        match parsed {
-            Ok(delta) => Some(Delay::Fixed(delta)),
-            Err(message) => {
-                self.error(at, "duration", message, None);
-                None
-            }
+        if !is_uri(text) {
+            let hint = "a URI starts with a scheme such as `https://`; an expression is written `${ … }`";
+            return self.refuse(at, "uri", format!("`{text}` is no URI"), Some(hint.to_owned()));
+        }
+        match UriTemplate::parse(text) {
+            Ok(Some(template)) if placeholders => Ok(Template::Uri(template)),
+            Ok(_) => Ok(Template::Literal(text.into())),
+            Err(_) if !placeholders => Ok(Template::Literal(text.into())),
+            Err(reason) => self.refuse(at, "uri", reason, None),
         }
     }
 
-    /// A schema: `{ format: json, document: … }`.
-    pub(super) fn schema(&mut self, at: &At<'_>) -> Option<Arc<Schema>> {
-        for (name, value) in self.fields(at, &["format", "document", "resource"]) {
-            match name {
-                "format" if value.node.text().is_some_and(|format| format == "json" || format.starts_with("json:")) => {
-                }
-                "format" => self.unsupported(&value, "this schema format", "schemas are JSON schemas (`format: json`)"),
-                "resource" => self.unsupported(&value, "an external schema", "write it under `document`"),
-                _ => {}
+    pub(super) fn delay(&mut self, at: &At<'_>, scope: &Scope) -> Parsed<Delay> {
+        match at.text().and_then(embedded) {
+            Some(source) => self.compile(at, source, scope).map(Delay::Expression),
+            None => Delay::from_data(&at.node.to_data())
+                .map(Delay::Fixed)
+                .or_else(|error| self.refuse(at, "duration", error.to_string(), None)),
+        }
+    }
+
+    pub(super) fn schema(&mut self, at: &At<'_>) -> Parsed<Arc<Schema>> {
+        let mut fields = self.fields(at)?;
+        if let Some(format) = fields.get("format") {
+            let name = self.text(&format)?;
+            if name != "json" && !name.starts_with("json:") {
+                return self.unsupported(&format, &format!("the schema format `{name}`"), "use `json`");
             }
         }
-        if at.get("resource").is_some() {
-            return None;
+        if let Some(resource) = fields.get("resource") {
+            return self.unsupported(&resource, "an external schema", "put the schema under `document`");
         }
-        let document = self.required(at, "document")?;
-        match Schema::compile(document.node.json()) {
-            Ok(schema) => Some(Arc::new(schema)),
-            Err(reason) => {
-                self.error(&document, "schema", reason, None);
-                None
-            }
+        let document = fields.require(self, "document")?;
+        fields.finish(self)?;
+        Schema::compile(document.node.to_json())
+            .map(Arc::new)
+            .or_else(|reason| self.refuse(&document, "schema", format!("the schema is not valid: {reason}"), None))
+    }
+
+    pub(super) fn input(&mut self, at: Option<At<'_>>, scope: &Scope) -> Parsed<Input> {
+        let Some(at) = at else { return Ok(Input::default()) };
+        let mut fields = self.fields(&at)?;
+        let schema = fields.get("schema").map(|at| self.schema(&at)).transpose();
+        let from = fields.get("from").map(|at| self.transformation(&at, scope)).transpose();
+        fields.finish(self)?;
+        Ok(Input { schema: schema?, from: from? })
+    }
+
+    pub(super) fn output(&mut self, at: Option<At<'_>>, scope: &Scope) -> Parsed<Output> {
+        let (transform, schema) = self.transformed(at, scope)?;
+        Ok(Output { transform, schema })
+    }
+
+    pub(super) fn export(&mut self, at: Option<At<'_>>, scope: &Scope) -> Parsed<Export> {
+        let (transform, schema) = self.transformed(at, &scope.at(Moment::Export))?;
+        Ok(Export { transform, schema })
+    }
+
+    fn transformed(&mut self, at: Option<At<'_>>, scope: &Scope) -> Parsed<(Option<Template>, Option<Arc<Schema>>)> {
+        let Some(at) = at else { return Ok((None, None)) };
+        let mut fields = self.fields(&at)?;
+        let transform = fields.get("as").map(|at| self.transformation(&at, scope)).transpose();
+        let schema = fields.get("schema").map(|at| self.schema(&at)).transpose();
+        fields.finish(self)?;
+        Ok((transform?, schema?))
+    }
+
+    /// `metadata` and its like: an object of anything.
+    pub(super) fn free(&mut self, at: Option<At<'_>>) -> Parsed<Data> {
+        let Some(at) = at else { return Ok(Data::object()) };
+        self.map(&at)?;
+        Ok(at.node.to_data())
+    }
+
+    /// A name for a variable, given with its `$`.
+    pub(super) fn variable(&mut self, at: Option<&At<'_>>, default: &str) -> Parsed<String> {
+        let Some(at) = at else { return Ok(format!("${default}")) };
+        let name = self.text(at)?;
+        let valid = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if !valid {
+            let hint = "letters, digits and `_`, without the `$`".to_owned();
+            return self.refuse(at, "variable", format!("`{name}` is no name for a variable"), Some(hint));
         }
+        if super::RESERVED.contains(&name) {
+            return self.refuse(at, "variable", format!("`${name}` already has a meaning"), None);
+        }
+        Ok(format!("${name}"))
     }
 }
 
-/// The expression of a text that is one as a whole.
-pub(super) fn delimited(text: &str) -> Option<&str> {
-    text.trim().strip_prefix("${").and_then(|text| text.strip_suffix('}'))
+fn fold(at: &At<'_>, items: Vec<Template>, array: impl FnOnce(Vec<Template>) -> Template) -> Template {
+    let literal = items.iter().all(|item| matches!(item, Template::Literal(_)));
+    if literal { Template::Literal(at.node.to_data()) } else { array(items) }
 }
 
-/// A literal, if no part of the template is anything else.
-fn fold(node: &Node, template: Template) -> Template {
-    let literal = match &template {
-        Template::Array(items) => items.iter().all(|item| matches!(item, Template::Literal(_))),
-        Template::Object(entries) => entries.iter().all(|(_, value)| matches!(value, Template::Literal(_))),
-        Template::Literal(_) | Template::Expression(_) | Template::Uri(_) => false,
-    };
-    if literal { Template::Literal(node.json().into()) } else { template }
+/// Both results, or the refusal of either, once both were read.
+pub(super) fn both<A, B>(a: Parsed<A>, b: Parsed<B>) -> Result<(A, B), Refused> {
+    Ok((a?, b?))
 }

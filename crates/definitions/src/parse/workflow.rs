@@ -1,166 +1,76 @@
-//! The top level of a document: `document`, `use`, `input`, `output`, `timeout`, `do`.
+//! The whole of a workflow, and the whole of a function.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
-use super::{At, Components, Parser};
+use super::{At, Moment, Parsed, Parser, Scope, value::both};
 use crate::{
-    Catalog, DefinitionId, Diagnostic, FunctionName, Pointer, Task, Workflow,
-    document::{self, Node},
+    Catalog, Data, DefinitionId, Diagnostic, Diagnostics, FunctionName, Pointer, Severity, Task, Workflow,
+    document::Node,
 };
 
-/// The versions of the DSL that are understood.
-const DSL: [&str; 4] = ["1.0.0", "1.0.1", "1.0.2", "1.0.3"];
-
-/// What a document says.
-#[derive(Debug)]
-pub(crate) struct Parsed {
+/// What a text parses into.
+pub(crate) struct Parts {
     pub(crate) id: DefinitionId,
-    pub(crate) document: Node,
+    pub(crate) document: Data,
     pub(crate) workflow: Workflow,
     pub(crate) tasks: BTreeMap<Pointer, Arc<Task>>,
     pub(crate) needs: BTreeSet<FunctionName>,
     pub(crate) functions: BTreeMap<String, String>,
+    pub(crate) warnings: Vec<Diagnostic>,
 }
 
-/// Parses a workflow; the findings are of every severity, and what was parsed is missing if one is an error.
-pub(crate) fn workflow(source: &str, catalog: &dyn Catalog) -> (Option<Parsed>, Vec<Diagnostic>) {
-    let node = match document::read(source) {
-        Ok(node) => node,
-        Err(finding) => return (None, vec![finding]),
-    };
-    let mut parser = Parser::new(catalog);
-    let root = At { node: &node, pointer: Pointer::root() };
-    let parsed = parser.document(&root);
-    let Parser { tasks, needs, functions, mut findings, .. } = parser;
+/// Parses a workflow.
+pub(crate) fn parse_workflow(source: &str, catalog: &dyn Catalog) -> Result<Parts, Diagnostics> {
+    let node = Node::parse(source).map_err(|finding| Diagnostics(vec![finding]))?;
+    let mut parser = Parser::new(catalog, Vec::new(), 0);
+    let parsed = parser.workflow(&At { node: &node, pointer: Pointer::root() });
+    let findings = sorted(parser.findings);
+    let Ok((id, workflow)) = parsed else { return Err(Diagnostics(findings)) };
+    if findings.iter().any(|finding| finding.severity == Severity::Error) {
+        return Err(Diagnostics(findings));
+    }
+    let (tasks, needs, functions) = (parser.tasks, parser.needs, parser.functions);
+    Ok(Parts { id, document: node.to_data(), workflow, tasks, needs, functions, warnings: findings })
+}
+
+/// Parses a function.
+pub(crate) fn parse_function(source: &str, catalog: &dyn Catalog) -> Result<Arc<Task>, Diagnostics> {
+    let node = Node::parse(source).map_err(|finding| Diagnostics(vec![finding]))?;
+    let mut parser = Parser::new(catalog, Vec::new(), 0);
+    let at = At { node: &node, pointer: Pointer::root() };
+    let parsed = parser.task(&at, "function", &[], &[]).and_then(|task| {
+        parser.check_root(&at, &task)?;
+        Ok(task)
+    });
+    parsed.map_err(|_| Diagnostics(sorted(parser.findings)))
+}
+
+/// In the order of the text.
+fn sorted(mut findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
     findings.sort_by_key(|finding| finding.location);
-    let refused = findings.iter().any(|finding| finding.severity == crate::Severity::Error);
-    let parsed = parsed.filter(|_| !refused);
-    (parsed.map(|(id, workflow)| Parsed { id, document: node, workflow, tasks, needs, functions }), findings)
+    findings
 }
 
-/// Checks a function written in the DSL by itself.
-pub(crate) fn function(name: &str, source: &str, catalog: &dyn Catalog) -> Vec<Diagnostic> {
-    let mut parser = Parser::new(catalog);
-    parser.function_task(name, source, Pointer::root());
-    parser.findings
-}
-
-impl<'n> Parser<'_> {
-    fn new(catalog: &dyn Catalog) -> Parser<'_> {
-        Parser {
-            catalog,
-            findings: Vec::new(),
-            variables: Vec::new(),
-            tasks: BTreeMap::new(),
-            needs: BTreeSet::new(),
-            functions: BTreeMap::new(),
-            inlining: Vec::new(),
-        }
-    }
-
-    fn document(&mut self, root: &At<'n>) -> Option<(DefinitionId, Workflow)> {
-        let known = ["document", "input", "use", "do", "timeout", "output", "schedule", "evaluate"];
-        self.fields(root, &known);
-        let metadata = root.get("document").and_then(|at| at.get("metadata"));
-        let id = self.required(root, "document").and_then(|at| self.identity(&at));
-        if let Some(schedule) = root.get("schedule") {
-            self.unsupported(
-                &schedule,
-                "`schedule`",
-                "runs are started by the API, by other runs and by the service itself",
-            );
-        }
-        if let Some(evaluate) = root.get("evaluate") {
-            self.evaluate(&evaluate);
-        }
-        let components = root.get("use").map(|at| self.components(&at)).unwrap_or_default();
-        let workflow = Workflow {
-            input: root.get("input").map(|at| self.input(&at)).unwrap_or_default(),
-            output: root.get("output").map(|at| self.output(&at)).unwrap_or_default(),
-            timeout: root.get("timeout").and_then(|at| self.timeout(&at, &components)),
-            secrets: components.secrets.clone(),
-            body: self.required(root, "do").map(|at| self.list(&at, &components)).unwrap_or_default(),
-            metadata: metadata.map(|at| at.node.json().into()).unwrap_or_default(),
-        };
-        Some((id?, workflow))
-    }
-
-    fn identity(&mut self, at: &At<'_>) -> Option<DefinitionId> {
-        self.fields(at, &["dsl", "namespace", "name", "version", "title", "summary", "tags", "metadata"]);
-        if let Some(dsl) = self.required(at, "dsl")
-            && !dsl.node.text().is_some_and(|version| DSL.contains(&version))
-        {
-            let message = format!("this version of the DSL is not known; known are {}", DSL.join(", "));
-            self.error(&dsl, "dsl-version", message, Some("write it as a text: dsl: '1.0.3'".to_owned()));
-        }
-        let (namespace, name) = (self.label(at, "namespace"), self.label(at, "name"));
-        let version = self.required(at, "version")?;
-        let text = self.text(&version)?;
-        if text.parse::<semver::Version>().is_err() {
-            let hint = Some("such as '1.0.0', as a text".to_owned());
-            self.error(&version, "version", format!("`{text}` is not a semantic version"), hint);
-        }
-        Some(DefinitionId { namespace: namespace?, name: name?, version: text.into() })
-    }
-
-    /// A DNS label (DSL D2).
-    fn label(&mut self, at: &At<'_>, name: &str) -> Option<Arc<str>> {
-        let at = self.required(at, name)?;
-        let text = self.text(&at)?;
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if text.is_empty()
-            || text.len() > 63
-            || !text.chars().all(plain)
-            || text.starts_with('-')
-            || text.ends_with('-')
-        {
-            let message = format!("`{text}` is no name: 1 to 63 of a-z, 0-9 and -, not beginning or ending with -");
-            self.error(&at, "name", message, None);
-        }
-        Some(text.into())
-    }
-
-    fn evaluate(&mut self, at: &At<'_>) {
-        for (name, value) in self.fields(at, &["language", "mode"]) {
-            match (name, value.node.text()) {
-                ("language", Some("jq")) | ("mode", Some("strict")) => {}
-                ("language", _) => self.unsupported(&value, "this expression language", "expressions are jq"),
-                ("mode", _) => {
-                    self.unsupported(&value, "this evaluation mode", "expressions are written `${ … }` (strict)")
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn components(&mut self, at: &At<'n>) -> Components<'n> {
-        let known =
-            ["authentications", "errors", "extensions", "functions", "retries", "secrets", "timeouts", "catalogs"];
-        let mut components = Components::default();
-        for (name, value) in self.fields(at, &known) {
-            match name {
-                "secrets" => {
-                    let names: Vec<_> = self.items(&value).iter().filter_map(|item| self.text(item)).collect();
-                    components.secrets = names.into_iter().map(str::to_owned).collect();
-                }
-                "extensions" => self.unsupported(&value, "`use.extensions`", "put the tasks where they belong"),
-                "catalogs" => self.unsupported(&value, "`use.catalogs`", "there is one catalog, `default`"),
-                _ => {
-                    let entries = self.entries(&value).into_iter().map(|(name, at)| (name.to_owned(), at)).collect();
-                    match name {
-                        "authentications" => components.authentications = entries,
-                        "errors" => components.errors = entries,
-                        "functions" => components.functions = entries,
-                        "retries" => components.retries = entries,
-                        "timeouts" => components.timeouts = entries,
-                        _ => {}
-                    }
-                }
-            }
-        }
-        components
+impl<'a> Parser<'a> {
+    fn workflow(&mut self, at: &At<'a>) -> Parsed<(DefinitionId, Workflow)> {
+        let mut fields = self.fields(at)?;
+        let header = fields.require(self, "document").and_then(|at| self.header(&at));
+        let evaluated = fields.get("evaluate").map_or(Ok(()), |at| self.evaluate(&at));
+        let reused = fields.get("use").map_or(Ok(()), |at| self.reuse(&at));
+        let scope = Scope { moment: Moment::WorkflowInput, locals: Vec::new() };
+        let input = self.input(fields.get("input"), &scope);
+        let output = self.output(fields.get("output"), &scope.at(Moment::WorkflowOutput));
+        let timeout = fields.get("timeout").map(|at| self.timeout(&at, &scope)).transpose();
+        let schedule = fields.get("schedule").map(|at| self.schedule(&at)).transpose();
+        let body = fields.require(self, "do").and_then(|at| self.tasks(&at, &[]));
+        let unused = self.check_unused();
+        fields.finish(self)?;
+        let (((id, metadata), input), (output, timeout)) = both(both(header, input), both(output, timeout))?;
+        let ((schedule, body), _) = both(both(schedule, body), both(unused, both(evaluated, reused)))?;
+        let secrets = self.secrets.clone();
+        Ok((id, Workflow { input, output, timeout, schedule, secrets, body, metadata }))
     }
 }
