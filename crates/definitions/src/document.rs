@@ -232,6 +232,15 @@ mod tests {
         assert!(Node::parse(&format!("{}1", "- ".repeat(50_000))).is_err());
     }
 
+    /// Nesting may not overflow the stack, which would end the process.
+    #[test]
+    fn nesting_is_bounded() {
+        assert!(Node::parse(&format!("{}{}", "[".repeat(90), "]".repeat(90))).is_ok());
+        for unit in ["[", "- ", "{a: ", "? ", "- - [", "a: &x ["] {
+            assert!(Node::parse(&format!("{}1", unit.repeat(50_000))).is_err(), "{unit}");
+        }
+    }
+
     #[test]
     fn aliases_cannot_blow_up() {
         let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();

@@ -120,6 +120,8 @@ struct Parser<'a> {
     calls: Vec<String>,
     /// How many tasks enclose the present one.
     depth: usize,
+    /// How many tasks the callers of the present function have so far.
+    outer_tasks: usize,
     findings: Vec<Diagnostic>,
     tasks: BTreeMap<Pointer, Arc<Task>>,
     needs: BTreeSet<FunctionName>,
@@ -135,6 +137,7 @@ impl<'a> Parser<'a> {
             secrets: Vec::new(),
             calls,
             depth,
+            outer_tasks: 0,
             findings: Vec::new(),
             tasks: BTreeMap::new(),
             needs: BTreeSet::new(),

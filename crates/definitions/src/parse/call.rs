@@ -104,6 +104,7 @@ impl<'a> Parser<'a> {
             }
         };
         let mut inner = Parser::new(self.catalog, self.calls.clone(), self.depth);
+        inner.outer_tasks = self.outer_tasks + self.tasks.len();
         let body = At { node, pointer: task.pointer.child(name) };
         let parsed = inner.task(&body, name, &[], &[]).and_then(|task| {
             inner.check_root(&body, &task)?;

@@ -33,14 +33,20 @@ impl<'a> Parser<'a> {
         Ok(Template::Object(entries))
     }
 
-    pub(super) fn try_catch(&mut self, tasks: &At<'a>, catch: &At<'a>, locals: &[String]) -> Parsed<Try> {
+    pub(super) fn try_catch(
+        &mut self,
+        tasks: &At<'a>,
+        catch: &At<'a>,
+        siblings: &[&str],
+        locals: &[String],
+    ) -> Parsed<Try> {
         let body = self.tasks(tasks, locals);
-        let catch = self.catch(catch, locals);
+        let catch = self.catch(catch, siblings, locals);
         let (body, catch) = both(body, catch)?;
         Ok(Try { body, catch })
     }
 
-    fn catch(&mut self, at: &At<'a>, locals: &[String]) -> Parsed<Catch> {
+    fn catch(&mut self, at: &At<'a>, siblings: &[&str], locals: &[String]) -> Parsed<Catch> {
         let mut fields = self.fields(at)?;
         let with = fields.get("errors").map_or(Ok(Vec::new()), |at| self.error_filter(&at));
         let variable = self.variable(fields.get("as").as_ref(), "error")?;
@@ -53,13 +59,12 @@ impl<'a> Parser<'a> {
             None => Ok(None),
         };
         let body = fields.get("do").map(|at| self.tasks(&at, &inner)).transpose();
-        if let Some(then) = fields.get("then") {
-            return self.unsupported(&then, "`catch.then`", "no released version of the DSL has it: end `do` with it");
-        }
+        // No released version of the DSL has `catch.then`; the next one does (DSL K17).
+        let then = fields.get("then").map(|at| self.flow(&at, siblings)).transpose();
         fields.finish(self)?;
         let ((with, when), (except_when, retry)) = both(both(with, when), both(except_when, retry))?;
         let variable = variable.trim_start_matches('$').into();
-        Ok(Catch { with, variable, when, except_when, retry, body: body?, then: None })
+        Ok(Catch { with, variable, when, except_when, retry, body: body?, then: then? })
     }
 
     fn error_filter(&mut self, at: &At<'_>) -> Parsed<Vec<(ErrorProperty, Data)>> {

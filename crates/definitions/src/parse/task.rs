@@ -45,7 +45,7 @@ impl<'a> Parser<'a> {
 
     /// One task; `siblings` are the tasks that its `then` may name.
     pub(super) fn task(&mut self, at: &At<'a>, name: &str, siblings: &[&str], locals: &[String]) -> Parsed<Arc<Task>> {
-        if self.depth >= DEPTH || self.tasks.len() >= TASKS {
+        if self.depth >= DEPTH || self.outer_tasks + self.tasks.len() >= TASKS {
             let message = format!("a definition has at most {TASKS} tasks, {DEPTH} within each other");
             return self.refuse(at, "too-large", message, Some("functions count where they are called".to_owned()));
         }
@@ -65,7 +65,7 @@ impl<'a> Parser<'a> {
         let input = self.input(fields.get("input"), &before);
         let output = self.output(fields.get("output"), &scope);
         let export = self.export(fields.get("export"), &scope);
-        let timeout = fields.get("timeout").map(|at| self.timeout(&at, &before)).transpose();
+        let timeout = fields.get("timeout").map(|at| self.timeout(&at, &scope)).transpose();
         let then = fields.get("then").map(|at| self.flow(&at, siblings)).transpose();
         let metadata = self.free(fields.get("metadata"));
         let kind = self.kind(at, &mut fields, siblings, locals);
@@ -107,7 +107,7 @@ impl<'a> Parser<'a> {
             [("switch", cases)] => self.switch(cases, siblings, &scope).map(TaskKind::Switch),
             [("try", tasks)] => {
                 let catch = fields.require(self, "catch")?;
-                self.try_catch(tasks, &catch, locals).map(TaskKind::Try)
+                self.try_catch(tasks, &catch, siblings, locals).map(TaskKind::Try)
             }
             [("wait", wait)] => self.delay(wait, &scope).map(TaskKind::Wait),
             [] => {
@@ -255,8 +255,8 @@ fn targets(task: &Task) -> Vec<Flow> {
         | TaskKind::Fork(_)
         | TaskKind::Listen(_)
         | TaskKind::Run(_)
-        | TaskKind::Try(_)
         | TaskKind::Wait(_) => vec![task.then.clone()],
+        TaskKind::Try(body) => [Some(task.then.clone()), body.catch.then.clone()].into_iter().flatten().collect(),
     };
     targets.extend(skipped);
     targets

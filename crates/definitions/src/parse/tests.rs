@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use proptest::prelude::*;
 
@@ -87,6 +87,9 @@ fn each_rule_names_its_place() {
             "unknown-property",
             "/do/0/a/catch/retry/backoff/linear/step",
         ),
+        ("{try: [{b: {set: {c: 1}}}], catch: {then: b}}", "unknown-task", "/do/0/a/catch/then"),
+        ("{set: {b: 1}, timeout: {after: '${ $input.x + $output }'}}", "expression", "/do/0/a/timeout/after"),
+        ("{}", "task-kind", "/do/0/a"),
         ("{raise: {error: nope}}", "unknown-reference", "/do/0/a/raise/error"),
         ("{raise: {error: {type: nope, status: 500}}}", "uri", "/do/0/a/raise/error/type"),
         ("{raise: {error: {type: 'https://x.example/e', status: bad}}}", "type", "/do/0/a/raise/error/status"),
@@ -141,7 +144,6 @@ fn what_is_not_supported_is_refused_as_such() {
         "{run: {shell: {}}}",
         "{listen: {to: {any: [], until: .x}}}",
         "{listen: {to: {any: []}}, foreach: {}}",
-        "{try: [{b: {set: {c: 1}}}], catch: {then: end}}",
         "{set: {b: 1}, input: {schema: {resource: {endpoint: 'https://x.example'}}}}",
         "{call: http, with: {method: get, endpoint: {uri: 'https://x.example', authentication: {oauth2: {}}}}}",
         "{listen: {to: {one: {with: {data: {a: '${ .b }'}}}}}}",
@@ -280,6 +282,56 @@ fn nesting_has_a_limit() {
     };
     assert!(parse(&nested(10)).is_ok(), "{:?}", parse(&nested(10)).err());
     assert!(parse(&nested(60)).is_err());
+}
+
+/// Functions of which each calls the next: ten times, or from within ten tasks.
+struct Growing;
+
+impl Catalog for Growing {
+    fn resolve(&self, function: &FunctionName) -> Option<Resolution> {
+        let (kind, level) = function.name.split_at(4);
+        let level: usize = level.parse().ok()?;
+        let call = format!("{{call: '{kind}{}:1.0.0@default'}}", level + 1);
+        Some(Resolution::Source(match (kind, level) {
+            (_, 7..) => "set: {a: 1}".into(),
+            ("wide", _) => {
+                let calls: Vec<_> = (0..10).map(|index| format!("{{t{index}: {call}}}")).collect();
+                format!("do: [{}]", calls.join(", ")).into()
+            }
+            _ => format!("do: [{}{{c: {call}}}{}]", "{a: {do: [".repeat(10), "]}}".repeat(10)).into(),
+        }))
+    }
+}
+
+#[test]
+fn functions_cannot_blow_a_definition_up() {
+    for kind in ["wide", "deep"] {
+        let text = format!("{HEAD}do: [{{a: {{call: '{kind}0:1.0.0@default'}}}}]");
+        let findings = Definition::parse(&text, &Growing).unwrap_err().0;
+        assert!(findings.iter().any(|finding| finding.message.contains("at most 5000 tasks")), "{kind}: {findings:?}");
+        assert!(findings.len() < 200, "{kind}: {} findings", findings.len());
+    }
+}
+
+/// The functions of a directory; everything else is the host's.
+struct Home(PathBuf);
+
+impl Catalog for Home {
+    fn resolve(&self, function: &FunctionName) -> Option<Resolution> {
+        let file = self.0.join(&*function.name).join(&*function.version).join("function.yaml");
+        Some(fs::read_to_string(file).map_or(Resolution::Host, |source| Resolution::Source(source.into())))
+    }
+}
+
+#[test]
+fn the_shipped_definitions_have_no_findings() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let home = Home(root.join("functions"));
+    for name in ["agent-creation", "agent-handoff", "examples/reviewed-greeting"] {
+        let source = fs::read_to_string(root.join("workflows").join(name).with_extension("yaml")).unwrap();
+        let definition = Definition::parse(&source, &home).unwrap_or_else(|findings| panic!("{name}: {findings}"));
+        assert_eq!(definition.warnings, [], "{name}");
+    }
 }
 
 const WHOLE: &str = "do:\n- a: {set: {b: '${ .c + $context.d }'}, then: c}\n- c: {for: {in: .x}, do: [{d: {wait: PT1S}}]}\n\
