@@ -71,7 +71,7 @@ do:
   - twice: { set: { n: '${ .n * 2 }' } }
   - ask: { call: 'f:1.0.0@default', with: { n: '${ .n }', outside: '${ $context.secret }' } }
   - done: { set: { doubled: '${ . }' }, then: end }
-  - never: { set: { } }
+  - never: { set: { a: 1 } }
 ";
 
 #[test]

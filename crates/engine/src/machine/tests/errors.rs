@@ -18,7 +18,7 @@ fn a_caught_error_is_handled_with_its_variable() {
     let body = r"
 do:
   - attempt:
-      try: [ { r: { raise: { error: { type: 'https://e.example/x', status: 418 } } } }, { never: { set: { } } } ]
+      try: [ { r: { raise: { error: { type: 'https://e.example/x', status: 418 } } } }, { never: { set: { a: 1 } } } ]
       catch:
         errors: { with: { status: STATUS } }
         as: problem
@@ -151,7 +151,7 @@ do:
 fn the_runs_own_limit_cannot_be_caught() {
     let body = r"
 timeout: { after: PT1H }
-do: [ { t: { try: [ { w: { wait: { days: 1 } } } ], catch: { do: [ { x: { set: { } } } ] } } } ]
+do: [ { t: { try: [ { w: { wait: { days: 1 } } } ], catch: { do: [ { x: { set: { a: 1 } } } ] } } } ]
 ";
     let mut run = Rehearsal::start(body, json!({}));
     assert_eq!(run.tick(), TimeDelta::hours(1));

@@ -68,7 +68,7 @@ fn without_an_expected_value_the_first_event_binds() {
 
 #[test]
 fn an_emitted_event_is_an_effect_and_the_tasks_output() {
-    let body = "do: [ { e: { emit: { event: { with: { source: /here, type: t, subject: x, data: { n: '${ .n }' }, ext: 1 } } } } } ]";
+    let body = "do: [ { e: { emit: { event: { with: { source: 'https://here.example', type: t, subject: x, data: { n: '${ .n }' }, ext: 1 } } } } } ]";
     let run = Rehearsal::start(body, json!({"n": 3}));
     let [Effect::Emit(event)] = &run.effects[..] else { panic!("{:?}", run.effects) };
     assert_eq!(event.id, "00000000-0000-0000-0000-000000000007/do/0/e/0", "the id is the step's key");
