@@ -21,6 +21,16 @@ pub trait Function: Send + Sync {
     fn call<'a>(&'a self, context: &'a CallContext, input: Data) -> CallFuture<'a>;
 }
 
+impl<F: Function + ?Sized> Function for std::sync::Arc<F> {
+    fn descriptor(&self) -> &Descriptor {
+        (**self).descriptor()
+    }
+
+    fn call<'a>(&'a self, context: &'a CallContext, input: Data) -> CallFuture<'a> {
+        (**self).call(context, input)
+    }
+}
+
 /// What a function is.
 #[derive(Debug, Clone)]
 pub struct Descriptor {

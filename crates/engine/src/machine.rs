@@ -23,6 +23,7 @@ mod waits;
 use std::sync::Arc;
 
 use definitions::{Data, Definition, Pointer, Task, TaskKind, TaskList};
+pub(crate) use events::wants;
 pub(crate) use waits::pending;
 
 use crate::{

@@ -122,6 +122,13 @@ impl Run {
         crate::machine::apply(self, fact)
     }
 
+    /// Whether a `listen` that is active takes the event now. One that is not wanted must not become a fact: it would count
+    /// as used, and a later `listen` could no longer have it.
+    #[must_use]
+    pub fn wants(&self, step: &crate::Step, filter: usize, event: &crate::CloudEvent) -> bool {
+        crate::machine::wants(self, step, filter, event)
+    }
+
     /// What the run waits for; empty while it is suspended or has ended.
     #[must_use]
     pub fn pending(&self) -> Pending {

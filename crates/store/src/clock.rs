@@ -27,6 +27,12 @@ impl EngineClock {
         self.at(Instant::now())
     }
 
+    /// How many seconds of the engine's time pass in one real second.
+    #[must_use]
+    pub fn factor(&self) -> f64 {
+        self.factor
+    }
+
     /// What the clock shows at a moment.
     #[must_use]
     pub fn at(&self, moment: Instant) -> Timestamp {

@@ -30,6 +30,21 @@ pub trait TransactionalFunction: Send + Sync {
     ) -> TransactionalFuture<'a>;
 }
 
+impl<F: TransactionalFunction + ?Sized> TransactionalFunction for std::sync::Arc<F> {
+    fn descriptor(&self) -> &Descriptor {
+        (**self).descriptor()
+    }
+
+    fn call<'a>(
+        &'a self,
+        connection: &'a mut Connection,
+        context: &'a CallContext,
+        input: Data,
+    ) -> TransactionalFuture<'a> {
+        (**self).call(connection, context, input)
+    }
+}
+
 /// Runs a function and commits its rows together with the flush that `record` makes of its outcome.
 ///
 /// # Errors

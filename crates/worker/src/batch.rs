@@ -93,6 +93,10 @@ impl Batch {
         }
         let body = match message.body.clone() {
             MessageBody::Event { .. } | MessageBody::ChildEnded { .. } if paused => return Ok(()),
+            MessageBody::Event { step, filter, event } if !self.run.wants(&step, filter, &event) => {
+                self.discarded.push(message.id); // an earlier one ended the wait; a later wait may have this one
+                return Ok(());
+            }
             MessageBody::Event { step, filter, event } => FactBody::EventReceived { step, filter, event },
             MessageBody::ChildEnded { step, child, outcome } => FactBody::ChildEnded { step, child, outcome },
             MessageBody::Cancel { reason } => FactBody::Cancelled { reason },

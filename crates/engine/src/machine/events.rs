@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use definitions::{Data, EventFilter, Listen, Read, Strategy, TaskKind};
+use definitions::{Data, EventFilter, Limits, Listen, Read, Strategy, TaskKind};
 
 use super::{Broken, Machine};
 use crate::{
-    CloudEvent, Effect, Fault, Step, Subscription, input_hash,
+    CloudEvent, Effect, Fault, Run, Step, Subscription, input_hash,
     state::{Body, FrameId, Listening},
 };
 
@@ -44,7 +44,9 @@ impl Machine<'_> {
         let Some(id) = self.find(step) else { return Ok(()) };
         let task = self.task(&step.pointer)?;
         let TaskKind::Listen(listen) = &task.kind else { return Err(format!("{step} is not a `listen`")) };
-        let Some(bindings) = self.bindings(id, listen, filter, event) else { return Ok(()) };
+        let limits = self.config.limits;
+        let Body::Listen(listening) = &self.frame(id)?.body else { return Ok(()) };
+        let Some(bindings) = bindings(listening, listen, filter, event, limits) else { return Ok(()) };
         let Body::Listen(listening) = &mut self.frame_mut(id)?.body else { return Ok(()) };
         listening.received.push(read(event, listen.read));
         listening.satisfied.insert(filter);
@@ -59,34 +61,45 @@ impl Machine<'_> {
         }
         Ok(())
     }
+}
 
-    /// The correlation values that the event binds; `None` if the `listen` does not want the event.
-    fn bindings(
-        &self,
-        id: FrameId,
-        listen: &Listen,
-        index: usize,
-        event: &CloudEvent,
-    ) -> Option<BTreeMap<String, Data>> {
-        let Body::Listen(listening) = &self.state.frames.get(&id)?.body else { return None };
-        if matches!(listen.strategy, Strategy::All(_)) && listening.satisfied.contains(&index) {
-            return None;
+/// Whether a `listen` of the run still takes the event; one that it does not take may be had by a later `listen`.
+pub(crate) fn wants(run: &Run, step: &Step, filter: usize, event: &CloudEvent) -> bool {
+    let frame = run.state.frames.values().find(|frame| frame.step == *step);
+    let task = run.definition.task(&step.pointer);
+    match (frame.map(|frame| &frame.body), task.map(|task| &task.kind)) {
+        (Some(Body::Listen(listening)), Some(TaskKind::Listen(listen))) => {
+            bindings(listening, listen, filter, event, run.config.limits).is_some()
         }
-        let mut bindings = BTreeMap::new();
-        let Some(filter) = listen.strategy.filters().get(index) else { return Some(bindings) };
-        let values = filter.correlation(&event.envelope(), self.config.limits).ok()?;
-        for (correlation, value) in filter.correlate.iter().zip(values) {
-            if correlation.expect.is_some() {
-                continue; // the subscription's key has seen to it
-            }
-            match listening.bound.get(&*correlation.key) {
-                Some(bound) if *bound != value => return None,
-                Some(_) => {}
-                None => drop(bindings.insert(correlation.key.to_string(), value)),
-            }
-        }
-        Some(bindings)
+        _ => false,
     }
+}
+
+/// The correlation values that the event binds; `None` if the `listen` does not want the event.
+fn bindings(
+    listening: &Listening,
+    listen: &Listen,
+    index: usize,
+    event: &CloudEvent,
+    limits: Limits,
+) -> Option<BTreeMap<String, Data>> {
+    if matches!(listen.strategy, Strategy::All(_)) && listening.satisfied.contains(&index) {
+        return None;
+    }
+    let mut bindings = BTreeMap::new();
+    let Some(filter) = listen.strategy.filters().get(index) else { return Some(bindings) };
+    let values = filter.correlation(&event.envelope(), limits).ok()?;
+    for (correlation, value) in filter.correlate.iter().zip(values) {
+        if correlation.expect.is_some() {
+            continue; // the subscription's key has seen to it
+        }
+        match listening.bound.get(&*correlation.key) {
+            Some(bound) if *bound != value => return None,
+            Some(_) => {}
+            None => drop(bindings.insert(correlation.key.to_string(), value)),
+        }
+    }
+    Some(bindings)
 }
 
 /// What a `listen` reads of an event.

@@ -29,6 +29,7 @@ pub(super) fn commit_code<'a>(parts: &'a Parts, context: &'a CallContext, input:
         files::check(&input.files).map_err(|error| Failed::for_good(FaultKind::Validation, error))?;
         let repository = Repository::try_from(repository_name(&parts.owner, &input))?;
         let made = input.generator.as_deref().unwrap_or("an unnamed generator");
+        let (files, made) = (input.files.len(), made.to_owned());
         let commit = Commit {
             branch: format!("agent/{}", input.creation_id),
             message: format!("Generate the agent by {}", made.replace(char::is_control, " ")),
@@ -37,7 +38,8 @@ pub(super) fn commit_code<'a>(parts: &'a Parts, context: &'a CallContext, input:
         };
         parts.forge.create_repository(&repository).await?;
         let sha = parts.forge.commit(&repository, &commit).await?;
-        Ok(json!({"repository": repository, "branch": commit.branch, "commit": sha}))
+        let at = json!({"repository": repository, "branch": commit.branch, "commit": sha, "files": files, "generator": made});
+        Ok(at)
     })
 }
 

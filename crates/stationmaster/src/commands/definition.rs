@@ -1,0 +1,42 @@
+//! `definition lint`: every finding of every definition, located.
+
+use std::path::{Path, PathBuf};
+
+use definitions::Severity;
+use serde_json::json;
+
+use crate::{
+    catalogue::Catalogue,
+    output::{Failure, Output},
+};
+
+/// Checks files and directories; fails if any definition is refused.
+pub(crate) fn lint(output: Output, paths: &[PathBuf], home: &Path) -> Result<(), Failure> {
+    let catalogue = Catalogue::new(home, crate::composition::host_functions());
+    let (mut files, mut errors, mut rows) = (0_usize, 0_usize, Vec::new());
+    for path in paths {
+        for checked in catalogue.check(path).map_err(Failure::from_display)? {
+            files += 1;
+            let findings = checked.definition.map_or_else(|findings| findings, |definition| definition.warnings);
+            for finding in findings {
+                errors += usize::from(finding.severity == Severity::Error);
+                output.line(|| format!("{}:{finding}", checked.file.display()));
+                rows.push(json!({ "file": checked.file, "finding": finding }));
+            }
+        }
+    }
+    output.line(|| format!("{files} definitions checked, {errors} errors, {} warnings", rows.len() - errors));
+    output.document(|| json!({ "checked": files, "errors": errors, "findings": rows }));
+    if errors > 0 { Err(Failure::silent()) } else { Ok(()) }
+}
+
+/// Lists the registered definitions.
+pub(crate) async fn list(output: Output, client: &crate::client::Client) -> Result<(), Failure> {
+    let answer = client.get("/pp/v1/definitions").await?;
+    for definition in answer["definitions"].as_array().into_iter().flatten() {
+        let word = |name: &str| definition[name].as_str().unwrap_or_default().to_owned();
+        output.line(|| format!("{}/{}:{}  {}", word("namespace"), word("name"), word("version"), word("hash")));
+    }
+    output.document(|| answer);
+    Ok(())
+}

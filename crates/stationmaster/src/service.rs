@@ -1,0 +1,157 @@
+//! The running service: database, worker and API, started in this order and stopped in the other.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use api::{Api, Parts, auth::Authenticator, metrics, stored::Stored, webhooks};
+use functions::forge::Local;
+use platform::{creations, handoffs};
+use store::{Hints, Store, clock as engine_clock};
+use tokio::{sync::Mutex, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+use worker::{Config, Queue, Worker};
+
+use crate::{
+    catalogue::Catalogue,
+    cli, clock,
+    commands::token::{DEFAULT_ORG, signing_keys},
+    composition,
+    database::{self, Database},
+    evidence::Eyes,
+    output::Failure,
+    register,
+};
+
+/// Which parts run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// API and worker, on the embedded database if there is no other.
+    Whole,
+    /// A worker alone.
+    Worker,
+}
+
+/// A service that is up.
+#[derive(Debug)]
+pub(crate) struct Service {
+    /// Where the API listens; absent for a worker alone.
+    pub(crate) address: Option<SocketAddr>,
+    /// How many definitions are new since the last start.
+    pub(crate) registered: usize,
+    pub(crate) database: Database,
+    pub(crate) catalogue: Catalogue,
+    forge: Arc<Local>,
+    shutdown: CancellationToken,
+    parts: Mutex<JoinSet<Result<(), Failure>>>,
+    beside: JoinSet<()>,
+}
+
+impl Service {
+    /// Starts the service; what cannot start stops what has.
+    pub(crate) async fn start(arguments: &cli::Service, role: Role) -> Result<Self, Failure> {
+        let data = database::data_directory(arguments.database.data.as_deref())?;
+        let listener = match role {
+            Role::Whole => Some(api::bind(arguments.listen).await?),
+            Role::Worker => None,
+        };
+        let address = listener.as_ref().map(tokio::net::TcpListener::local_addr).transpose()?;
+        let database = Database::open(&arguments.database).await?;
+        database.make_ready().await?;
+        let store = database.store.clone();
+        scale_time(&store, arguments.time_scale).await?;
+
+        let (mut parts, mut beside, shutdown) = (JoinSet::new(), JoinSet::new(), CancellationToken::new());
+        let (hints, hinting) = Hints::new(store.clone());
+        beside.spawn(hinting);
+        let catalogue = Catalogue::new(&arguments.home, composition::host_functions());
+        let registered = register::register(&store, DEFAULT_ORG, &catalogue, clock::now()).await?;
+        let base = Url::parse(&format!("http://{}", address.unwrap_or(arguments.listen)))?;
+        let forge = composition::local_forge(&data, &base).await?;
+        let functions = composition::functions(arguments, Arc::clone(&forge))?;
+        let queues = vec![Queue { name: "default".to_owned(), concurrency: arguments.concurrency }];
+        let secrets = Arc::new(functions::secrets::Secrets::default());
+        let worker =
+            Worker::new(store.clone(), hints.clone(), functions, secrets, Config { queues, ..Config::default() });
+        let stop = shutdown.clone();
+        parts.spawn(async move { Ok(worker.run(stop).await?) });
+        if let Some(listener) = listener {
+            let router = router(arguments, &data, store, hints, &forge)?;
+            let stop = shutdown.clone().cancelled_owned();
+            parts.spawn(async move { Ok(api::serve(listener, router, stop).await?) });
+        }
+        forge.reconcile().await?;
+        let parts = Mutex::new(parts);
+        Ok(Self { address, registered, database, catalogue, forge, shutdown, parts, beside })
+    }
+
+    /// The address of the API, as a URL.
+    pub(crate) fn url(&self) -> String {
+        self.address.map_or_else(String::new, |address| format!("http://{address}"))
+    }
+
+    /// The forge that this process runs.
+    pub(crate) fn forge(&self) -> &Arc<Local> {
+        &self.forge
+    }
+
+    /// Waits until a part ends by itself, which none should.
+    pub(crate) async fn failed(&self) -> Failure {
+        match self.parts.lock().await.join_next().await {
+            Some(Ok(Err(failure))) => failure,
+            Some(Err(error)) => Failure::new(format!("a part of the service crashed: {error}")),
+            Some(Ok(Ok(()))) | None => Failure::new("a part of the service ended by itself"),
+        }
+    }
+
+    /// Stops everything: no new work, open requests and commits end, the embedded database is shut down.
+    pub(crate) async fn stop(mut self) -> Result<(), Failure> {
+        self.shutdown.cancel();
+        let mut result = Ok(());
+        let mut parts = self.parts.into_inner();
+        while let Some(ended) = parts.join_next().await {
+            let ended = ended.unwrap_or_else(|error| Err(Failure::new(error.to_string())));
+            result = result.and(ended);
+        }
+        self.forge.stop().await;
+        self.beside.shutdown().await;
+        result.and(self.database.close().await)
+    }
+}
+
+fn router(
+    arguments: &cli::Service,
+    data: &std::path::Path,
+    store: Store,
+    hints: Hints,
+    forge: &Arc<Local>,
+) -> Result<axum::Router, Failure> {
+    let keys = signing_keys(arguments.jwt_secret.as_deref(), data)?;
+    let stored = Arc::new(Stored::new(store.clone(), hints.clone()));
+    let sources = composition::webhook_sources(&arguments.home)?;
+    let resolve = |reference: &str| composition::webhook_secret(reference, data);
+    let sink = Arc::clone(&stored) as Arc<dyn webhooks::EventSink>;
+    let webhooks = webhooks::routes(sources, DEFAULT_ORG, &resolve, &sink, &clock::machine())?;
+    let api = Api::new(Parts {
+        authenticator: Authenticator::new(keys, clock::machine()),
+        store,
+        hints,
+        sink,
+        probes: stored,
+        evidence: Arc::new(Eyes::new(Arc::clone(forge), composition::egress()?)),
+        creations: creations::Options { admin_gate: arguments.admin_gate },
+        reviews: handoffs::Options::default(),
+        metrics: Some(metrics::install()?),
+        clock: clock::machine(),
+    });
+    Ok(api::router(&api, webhooks))
+}
+
+/// Sets how fast durable time passes, if it should pass otherwise than it does.
+async fn scale_time(store: &Store, factor: f64) -> Result<(), Failure> {
+    let mut connection = store.engine().await?;
+    let clock = engine_clock::read(&mut connection).await?;
+    if (clock.factor() - factor).abs() > f64::EPSILON {
+        engine_clock::set(&mut connection, clock.now(), factor).await?;
+    }
+    Ok(())
+}
