@@ -50,6 +50,7 @@ async fn what_is_told_again_changes_nothing() {
     let mut another = job(1, "lint", "failure");
     another["workflow_job"]["run_id"] = json!(8);
     assert_eq!(world.report(requested.creation_id, vec![another]).await["status"], "running", "another build's");
+    assert_eq!(world.count("select count(*) from ci_stages").await, 1);
 }
 
 #[tokio::test]

@@ -75,9 +75,7 @@ async fn of_two_simultaneous_requests_for_a_name_one_is_refused() {
     let actor = world.orchestrator();
     let (mut one, mut two) = (world.begin().await, world.begin().await);
     request_in(&mut one, &actor, "Ada").await.unwrap();
-    let second = request_in(&mut two, &actor, "Ada");
-    let (second, committed) = tokio::join!(second, one.commit());
-    committed.unwrap();
+    let second = world.second_waits(one, request_in(&mut two, &actor, "Ada")).await;
     assert_eq!(conflict(second), "unique_name");
 }
 

@@ -119,8 +119,7 @@ async fn a_second_reviewer_waits_for_the_first() {
     let (engineer, review) = (world.engineer(), accept());
     let mut first = world.begin().await;
     handoffs::decide(&mut first, &engineer, handoff, &review, Options::default(), now()).await.unwrap();
-    let (second, committed) = tokio::join!(decide(&world, &engineer, handoff, &review), first.commit());
-    committed.unwrap();
+    let second = world.second_waits(first, decide(&world, &engineer, handoff, &review)).await;
     assert_eq!(conflict(second), "decided_once");
 }
 

@@ -190,8 +190,7 @@ async fn a_move_and_a_cancellation_at_once_come_one_after_the_other() {
         creations::cancel(&mut transaction, &actor, requested.agent_id, "stop", now()).await.unwrap();
         transaction.commit().await.unwrap();
     };
-    let ((), committed) = tokio::join!(cancelled, moving.commit());
-    committed.unwrap();
+    world.second_waits(moving, cancelled).await;
     let state: Value = sqlx::query_scalar("select state from creations").fetch_one(&world.admin).await.unwrap();
     assert_eq!(state, json!({"status": "cancelled", "at": "cicd_running", "reason": "stop"}));
     let audited = world.audited(&format!("creation/{}", requested.creation_id)).await;

@@ -198,6 +198,28 @@ impl World {
         sqlx::query_scalar(query).fetch_one(&self.admin).await.unwrap()
     }
 
+    /// Lets `second` run until it waits for what `first` holds, then commits `first`. Returns what becomes of `second`.
+    pub(crate) async fn second_waits<T: std::fmt::Debug>(
+        &self,
+        first: Transaction,
+        second: impl Future<Output = T>,
+    ) -> T {
+        let mut second = std::pin::pin!(second);
+        tokio::select! {
+            ended = &mut second => panic!("the second did not wait for the first: {ended:?}"),
+            () = self.somebody_waits() => {}
+        }
+        first.commit().await.unwrap();
+        second.await
+    }
+
+    /// Looks until PostgreSQL reports that somebody in this database waits for a lock.
+    async fn somebody_waits(&self) {
+        let waiting = "select count(*) from pg_stat_activity
+                       where datname = current_database() and wait_event_type = 'Lock'";
+        while self.count(waiting).await == 0 {}
+    }
+
     pub(crate) async fn agent_status(&self, agent: AgentId) -> (String, String) {
         sqlx::query_as("select status, lifecycle from agents where agent_id = $1")
             .bind(agent.0)
