@@ -9,4 +9,5 @@ mod handoffs;
 mod isolation;
 mod moves;
 mod promises;
+mod rehearsal;
 mod world;

@@ -1,6 +1,6 @@
 //! Promises between teams: missed ones are recorded once and decide nothing.
 
-use engine::{CallContext, Data, Function, Outcome, Step};
+use engine::{Data, Function, Outcome};
 use platform::functions::{Genesis, RequestGenesis};
 use serde_json::{Value, json};
 
@@ -41,11 +41,8 @@ async fn a_slow_genesis_is_recorded_once() {
 }
 
 async fn ask(genesis: Genesis, input: Value) -> Outcome {
-    let run = engine::RunId(uuid::Uuid::nil());
-    let step = Step { pointer: "/do/0/ask".into(), visit: 0 };
-    let idempotency_key = step.idempotency_key(run);
-    let org = engine::OrgId(uuid::Uuid::nil());
-    let context = CallContext { org, run, step, idempotency_key, attempt: 1, now: now() };
+    let nil = uuid::Uuid::nil();
+    let context = context(engine::OrgId(nil), engine::RunId(nil), now());
     RequestGenesis::new(genesis).call(&context, Data::from(input)).await
 }
 

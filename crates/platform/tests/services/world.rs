@@ -131,9 +131,7 @@ impl World {
         input: Value,
     ) -> Outcome {
         let function = self.functions.iter().find(|function| &*function.descriptor().name.name == name).unwrap();
-        let step = Step { pointer: "/do/0/step".into(), visit: 0 };
-        let idempotency_key = step.idempotency_key(run);
-        let context = CallContext { org: self.org, run, step, idempotency_key, attempt: 1, now };
+        let context = context(self.org, run, now);
         function.call(connection, &context, Data::from(input)).await.unwrap()
     }
 
@@ -227,6 +225,13 @@ impl World {
             .await
             .unwrap()
     }
+}
+
+/// A first attempt of some call.
+pub(crate) fn context(org: OrgId, run: RunId, now: DateTime<Utc>) -> CallContext {
+    let step = Step { pointer: "/do/0/step".into(), visit: 0 };
+    let idempotency_key = step.idempotency_key(run);
+    CallContext { org, run, step, idempotency_key, attempt: 1, now }
 }
 
 pub(crate) async fn request_in(connection: &mut Connection, actor: &Actor, name: &str) -> Result<Requested, Error> {
