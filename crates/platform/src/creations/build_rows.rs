@@ -56,44 +56,64 @@ pub(crate) async fn write(
     creation: CreationId,
     report: &Report,
 ) -> sqlx::Result<()> {
-    let Report { attempt, about, seen } = report;
-    let status = status_name(seen.status);
-    match about {
-        About::Run => sqlx::query!(
-            "insert into ci_runs (org_id, creation_id, ci_run, attempt, status, conclusion, url, started_at, completed_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-             on conflict (org_id, creation_id, ci_run, attempt) do update
-             set status = excluded.status, conclusion = excluded.conclusion, url = excluded.url,
-                 started_at = excluded.started_at, completed_at = excluded.completed_at",
-            org.0,
-            creation.0,
-            attempt.run_id,
-            attempt.attempt,
-            status,
-            seen.conclusion,
-            seen.url,
-            seen.started_at,
-            seen.completed_at,
-        ),
-        About::Stage(stage) => sqlx::query!(
-            "insert into ci_stages (org_id, creation_id, ci_run, attempt, stage, status, conclusion, url, started_at,
-                                    completed_at)
-             values ($1, $2, $3, $4, $10, $5, $6, $7, $8, $9)
-             on conflict (org_id, creation_id, ci_run, attempt, stage) do update
-             set status = excluded.status, conclusion = excluded.conclusion, url = excluded.url,
-                 started_at = excluded.started_at, completed_at = excluded.completed_at",
-            org.0,
-            creation.0,
-            attempt.run_id,
-            attempt.attempt,
-            status,
-            seen.conclusion,
-            seen.url,
-            seen.started_at,
-            seen.completed_at,
-            stage_name(*stage),
-        ),
+    match report.about {
+        About::Run => write_run(connection, org, creation, report).await,
+        About::Stage(stage) => write_stage(connection, org, creation, stage, report).await,
     }
+}
+
+async fn write_run(
+    connection: &mut Connection,
+    org: OrgId,
+    creation: CreationId,
+    Report { attempt, seen, .. }: &Report,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "insert into ci_runs (org_id, creation_id, ci_run, attempt, status, conclusion, url, started_at, completed_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+         on conflict (org_id, creation_id, ci_run, attempt) do update
+         set status = excluded.status, conclusion = excluded.conclusion, url = excluded.url,
+             started_at = excluded.started_at, completed_at = excluded.completed_at",
+        org.0,
+        creation.0,
+        attempt.run_id,
+        attempt.attempt,
+        status_name(seen.status),
+        seen.conclusion,
+        seen.url,
+        seen.started_at,
+        seen.completed_at,
+    )
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+async fn write_stage(
+    connection: &mut Connection,
+    org: OrgId,
+    creation: CreationId,
+    stage: Stage,
+    Report { attempt, seen, .. }: &Report,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "insert into ci_stages (org_id, creation_id, ci_run, attempt, stage, status, conclusion, url, started_at,
+                                completed_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+         on conflict (org_id, creation_id, ci_run, attempt, stage) do update
+         set status = excluded.status, conclusion = excluded.conclusion, url = excluded.url,
+             started_at = excluded.started_at, completed_at = excluded.completed_at",
+        org.0,
+        creation.0,
+        attempt.run_id,
+        attempt.attempt,
+        stage_name(stage),
+        status_name(seen.status),
+        seen.conclusion,
+        seen.url,
+        seen.started_at,
+        seen.completed_at,
+    )
     .execute(connection)
     .await
     .map(drop)

@@ -3,8 +3,8 @@
 //! A handoff is submitted with a complete [`Checklist`], reviewed within 24 hours ([`review`]), and
 //! then accepted or sent back ([`state`]).
 //!
-//! [`verify`] looks at the evidence outside, [`submit`] hands over, [`decide`] is the service team's answer, [`show`] and
-//! [`list`] read. The run of a review watches its deadline through [`crate::functions`].
+//! [`verify()`] looks at the evidence outside, [`submit()`] hands over, [`decide()`] is the service team's answer, [`show()`] and
+//! [`list()`] read. The run of a review watches its deadline through [`crate::functions`].
 
 pub mod checklist;
 mod decide;

@@ -160,6 +160,25 @@ async fn calling_off_ends_creation_agent_and_run() {
 }
 
 #[tokio::test]
+async fn creations_are_listed_page_by_page() {
+    let world = World::new().await;
+    for name in ["Ada", "Eve", "Joan"] {
+        world.request(name).await.unwrap();
+    }
+    let (mut names, mut after) = (Vec::new(), None);
+    loop {
+        let page = creations::list(&mut *world.begin().await, world.org, after, 2).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some(creations::Cursor { created_at: last.created_at, id: last.creation_id });
+        names.extend(page.into_iter().map(|creation| creation.agent_name));
+    }
+    names.sort();
+    assert_eq!(names, ["Ada", "Eve", "Joan"]);
+    let theirs = creations::list(&mut *world.begin().await, world.other, None, 10).await.unwrap();
+    assert!(theirs.is_empty());
+}
+
+#[tokio::test]
 async fn an_unknown_agent_is_not_found() {
     let world = World::new().await;
     let nobody = AgentId(Uuid::nil());
