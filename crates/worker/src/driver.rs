@@ -52,7 +52,7 @@ impl Driver {
             let reason = format!("it was claimed {} times without getting on, lastly alone", activation.claims - 1);
             return Drive::set_aside(self, activation, reason).await;
         }
-        Drive::begin(self, activation, turn).await
+        Box::pin(Drive::begin(self, activation, turn)).await
     }
 
     async fn turn(&self, claims: u16) -> Option<Turn> {

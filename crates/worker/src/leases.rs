@@ -21,7 +21,11 @@ use std::{
 };
 
 use engine::{OrgId, RunId};
-use store::{Claim, Hint, Hints, Lease, LeaseToken, Store, lease};
+use store::{
+    Claim, Hint, Hints, Lease, LeaseToken, Store,
+    history::{Loaded, Message},
+    lease,
+};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -52,14 +56,25 @@ pub(crate) struct Activation {
     pub(crate) lease: Lease,
     pub(crate) org: OrgId,
     pub(crate) queue: Arc<str>,
+    /// How often the run had been woken when it was claimed.
+    pub(crate) claimed_wake: i64,
     /// How often the run was claimed since it last got on, this time included.
     pub(crate) claims: u16,
     /// Cancelled when the lease is lost, or may be.
     pub(crate) lost: CancellationToken,
+    /// The run as it was read together with those that were claimed with it; nobody else writes it since.
+    pub(crate) read: Option<Read>,
     wake: watch::Receiver<i64>,
     waits: Arc<AtomicBool>,
     over: bool,
     leases: Leases,
+}
+
+/// A run and its inbox, read after its claim.
+#[derive(Debug)]
+pub(crate) struct Read {
+    pub(crate) loaded: Loaded,
+    pub(crate) inbox: Vec<Message>,
 }
 
 impl Leases {
@@ -83,8 +98,10 @@ impl Leases {
             lease: claim.lease,
             org: claim.org,
             queue: Arc::clone(queue),
+            claimed_wake: claim.wake,
             claims: claim.claims,
             lost,
+            read: None,
             wake,
             waits,
             over: false,

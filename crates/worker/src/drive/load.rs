@@ -10,7 +10,7 @@ use super::{Drive, End, Stop};
 use crate::{
     calls::Calls,
     driver::{Driver, Unread},
-    leases::Activation,
+    leases::{Activation, Read},
     turns::Turn,
 };
 
@@ -18,9 +18,13 @@ use crate::{
 const FOLD_AT_ONCE: usize = 100;
 
 impl<'a> Drive<'a> {
-    /// Reads the claimed run and drives it.
-    pub(crate) async fn begin(driver: &'a Driver, activation: Activation, turn: Turn) -> End {
-        let loaded = match read(driver, &activation, false).await {
+    /// Drives a claimed run, as it was read with its claim or, failing that, is read now.
+    pub(crate) async fn begin(driver: &'a Driver, mut activation: Activation, turn: Turn) -> End {
+        let (loaded, inbox) = match activation.read.take() {
+            Some(Read { loaded, inbox }) => (Ok(Some(loaded)), Some(inbox)),
+            None => (read(driver, &activation, false).await, None),
+        };
+        let loaded = match loaded {
             Ok(Some(loaded)) => loaded,
             Ok(None) => {
                 activation.end();
@@ -32,7 +36,12 @@ impl<'a> Drive<'a> {
             return Self::leave_aside(driver, activation, loaded, reason).await;
         }
         match Self::restore(driver, &activation, loaded, turn).await {
-            Ok(drive) => drive.run(activation).await,
+            Ok(mut drive) => {
+                if let Some(inbox) = inbox {
+                    (drive.messages, drive.seen) = (inbox, activation.claimed_wake);
+                }
+                drive.run(activation).await
+            }
             Err(stop) => Self::halt(driver, activation, stop).await,
         }
     }
@@ -62,8 +71,8 @@ impl<'a> Drive<'a> {
             owed,
             calls: Calls::default(),
             messages: Vec::new(),
-            seen: activation.wake() - 1,
-            wake: activation.wake(),
+            seen: activation.claimed_wake - 1,
+            wake: activation.claimed_wake,
             unscanned: false,
             since_snapshot,
         })

@@ -133,3 +133,54 @@ async fn a_run_that_never_gets_on_is_set_aside() {
     assert_eq!(house.count("select count(*) from audit where action = 'run.quarantined'").await, 1);
     worker.stop().await;
 }
+
+#[tokio::test]
+async fn a_snapshot_is_a_cache() {
+    for (what, spoil) in [
+        ("kept", "select 1"),
+        ("lost", "delete from snapshots"),
+        ("of another shape", "update snapshots set state = '{\"version\": 0}'"),
+    ] {
+        let house = House::build().await;
+        house.clock("2030-01-01T00:00:00Z", 0.0).await;
+        let body = "do:
+  - first: { call: ask:1.0.0@default, export: { as: '${ { first: . } }' } }
+  - rest: { wait: { days: 1 } }
+  - last: { set: '${ $context }' }";
+        let definition = house.define("cached", body).await;
+        let run = house.start(definition, json!({})).await;
+        let ask = says("kept");
+        ask.let_go();
+        let set = |config: &mut worker::Config| config.snapshot_facts = 1;
+        let worker = house.work_with(Functions::new().external(ask.clone()), set);
+        house.parked(run).await;
+        worker.stop().await;
+        assert_eq!(house.count("select count(*) from snapshots").await, 1);
+        house.sql(spoil).await;
+        let worker = house.work_with(Functions::new().external(ask.clone()), set);
+        house.clock("2030-01-02T00:00:00Z", 0.0).await;
+        assert_eq!(house.output(run).await, json!({"first": "kept"}), "the snapshot is {what}");
+        assert_eq!(ask.keys().len(), 1);
+        worker.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_history_that_does_not_fit_sets_the_run_aside() {
+    let house = House::build().await;
+    house.clock("2030-01-01T00:00:00Z", 0.0).await;
+    let body = "do: [ { ask: { call: ask:1.0.0@default } }, { rest: { wait: { days: 1 } } } ]";
+    let definition = house.define("diverged", body).await;
+    let run = house.start(definition, json!({})).await;
+    let ask = says("fine");
+    ask.let_go();
+    let worker = house.work(Functions::new().external(ask.clone()));
+    house.parked(run).await;
+    house.sql("update facts set body = regexp_replace(body::text, '\"input_hash\":\"[0-9a-f]*\"', '\"input_hash\":\"0\"')::json").await;
+    house.clock("2030-01-02T00:00:00Z", 0.0).await;
+    let shown = house.phase(run, "quarantined").await;
+    let reason = shown.reason.unwrap();
+    assert!(reason.contains("the recorded call of /do/0/ask/0 had the input 0"), "{reason}");
+    assert_eq!(house.history(run).await, ["started", "call_completed"]);
+    worker.stop().await;
+}
