@@ -3,7 +3,7 @@
 //! Nothing of it counts before it is committed: a commit that is refused, or that comes too late for what is in the inbox,
 //! drops the batch, and the run is what it was.
 
-use engine::{Diverged, Effect, Fact, FactBody, Pending, Run, Timestamp};
+use engine::{Diverged, Effect, Fact, FactBody, Pending, Phase, Run, Timestamp};
 use store::{
     Recorded,
     history::{InboxId, Message, MessageBody},
@@ -34,6 +34,11 @@ impl Batch {
     /// Whether there is nothing to commit.
     pub(crate) fn is_empty(&self) -> bool {
         self.facts.is_empty() && self.discarded.is_empty()
+    }
+
+    /// How many messages it takes.
+    pub(crate) fn messages(&self) -> usize {
+        self.discarded.len() + self.facts.iter().filter(|recorded| recorded.consumes.is_some()).count()
     }
 
     /// What the run waits for after the facts.
@@ -86,7 +91,7 @@ impl Batch {
     /// # Errors
     /// It does not fit the run.
     pub(crate) fn take(&mut self, message: &Message) -> Result<(), Diverged> {
-        let paused = self.run.phase().name() == "suspended";
+        let paused = matches!(self.run.phase(), Phase::Suspended);
         if self.run.phase().is_terminal() {
             self.discarded.push(message.id);
             return Ok(());

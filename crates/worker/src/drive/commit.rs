@@ -2,7 +2,7 @@
 
 use std::{ops::ControlFlow, sync::Arc, time::Instant};
 
-use engine::Effect;
+use engine::{Effect, Phase};
 use store::{Committed, Flush, Hint, Then};
 
 use super::{Drive, End, Onward, Stop};
@@ -31,7 +31,7 @@ impl Drive<'_> {
     /// The flush of a batch.
     pub(super) fn prepare(&self, activation: &Activation, batch: &Batch, known: &Known) -> Flush {
         let registers = batch.effects().any(|effect| matches!(effect, Effect::Subscribe(_)));
-        let stays = registers || self.unscanned || self.stays(batch);
+        let stays = registers || self.unscanned || self.stays(batch) || self.has_unread(batch);
         let then = if stays {
             Then::Stay
         } else {
@@ -52,6 +52,11 @@ impl Drive<'_> {
             phase: batch.run.phase().clone(),
             then,
         }
+    }
+
+    /// Whether messages that waited for the run to be resumed can be taken after this batch.
+    fn has_unread(&self, batch: &Batch) -> bool {
+        batch.messages() < self.messages.len() && matches!(batch.run.phase(), Phase::Running)
     }
 
     /// A snapshot, if enough has gathered since the last; a run that parks is likely to be read back, so less is enough.

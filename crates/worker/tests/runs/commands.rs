@@ -5,7 +5,10 @@ use serde_json::json;
 use store::commands::Command;
 use worker::Functions;
 
-use crate::{house::House, scripts::Script};
+use crate::{
+    house::{House, ORG},
+    scripts::Script,
+};
 
 const TWO_CALLS: &str = "do:
   - first: { call: first:1.0.0@default }
@@ -82,5 +85,49 @@ async fn a_run_that_was_set_aside_can_be_retried_or_cancelled() {
     assert_eq!(house.phase(cancelled, "cancelled").await.reason.unwrap(), "hopeless");
     house.command(retried, Command::Retry).await;
     house.phase(retried, "completed").await;
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn an_event_waits_for_a_paused_run_to_be_resumed() {
+    let house = House::build().await;
+    let definition = house
+        .define("deaf", "do: [ { hear: { listen: { to: { one: { with: { type: com.example.said } } } } } } ]")
+        .await;
+    let worker = house.work(Functions::new());
+    let run = house.start(definition, json!({})).await;
+    house.parked(run).await;
+    house.command(run, Command::Suspend).await;
+    house.phase(run, "suspended").await;
+    house.publish("e1", "com.example.said", json!(1)).await;
+    house.committed("routed e1").await;
+    assert_eq!(house.count("select count(*) from inbox").await, 1);
+    house.command(run, Command::Resume).await;
+    assert_eq!(house.output(run).await, json!([1]));
+    assert_eq!(house.history(run).await, ["started", "continued", "suspended", "resumed", "event_received"]);
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_command_that_commits_first_forestalls_a_timer() {
+    let house = House::build().await;
+    house.clock("2030-01-01T00:00:00Z", 0.0).await;
+    let body = "do: [ { ask: { call: first:1.0.0@default, timeout: { after: { hours: 1 } } } } ]";
+    let definition = house.define("forestalled", body).await;
+    let first = Script::gated("first", |_, input| Outcome::Done(input));
+    let worker = house.work(Functions::new().external(first.clone()));
+    let run = house.start(definition, json!({})).await;
+    first.called(1).await;
+    // The command holds the run's activation; the timer's commit queues up behind it.
+    let mut cancel = house.store.begin(ORG).await.unwrap();
+    let command = Command::Cancel { reason: "first".to_owned() };
+    store::commands::send(&mut cancel, ORG, run, &command).await.unwrap();
+    house.clock("2030-01-01T01:00:00Z", 0.0).await;
+    while house.count("select count(*) from pg_locks where not granted").await == 0 {
+        tokio::task::yield_now().await;
+    }
+    cancel.commit().await.unwrap();
+    house.phase(run, "cancelled").await;
+    assert_eq!(house.history(run).await, ["started", "cancelled"]);
     worker.stop().await;
 }

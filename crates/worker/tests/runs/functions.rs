@@ -145,7 +145,8 @@ async fn a_fork_that_is_decided_drops_the_losers_call() {
         compete: true
         branches:
           - slow: { call: slow:1.0.0@default }
-          - fast: { call: fast:1.0.0@default, with: { won: true } }",
+          - fast: { call: fast:1.0.0@default, with: { won: true } }
+  - after: { call: fast:1.0.0@default, with: { won: '${ .won }' } }",
         )
         .await;
     let run = house.start(definition, json!({})).await;
@@ -156,9 +157,11 @@ async fn a_fork_that_is_decided_drops_the_losers_call() {
     let worker = house.work(Functions::new().external(slow.clone()).external(fast.clone()));
     slow.called(1).await;
     fast.let_go();
-    assert_eq!(house.output(run).await, json!({"won": true}));
+    fast.called(2).await;
     slow.dropped(1).await;
-    assert_eq!((slow.returned(), house.history(run).await), (0, vec!["started", "call_completed"]));
+    fast.let_go();
+    assert_eq!(house.output(run).await, json!({"won": true}));
+    assert_eq!((slow.returned(), house.history(run).await), (0, vec!["started", "call_completed", "call_completed"]));
     worker.stop().await;
 }
 
