@@ -64,7 +64,7 @@ async fn an_event_that_another_run_emits_is_heard() {
     let says = house
         .define(
             "says",
-            "do: [ { say: { emit: { event: { with: { source: /says, type: com.example.said, data: { n: 1 } } } } } } ]",
+            "do: [ { say: { emit: { event: { with: { source: 'https://example.com/says', type: com.example.said, data: { n: 1 } } } } } } ]",
         )
         .await;
     let worker = house.work(Functions::new());

@@ -168,9 +168,9 @@ async fn a_fork_that_is_decided_drops_the_losers_call() {
 #[tokio::test]
 async fn a_child_run_gets_its_input_and_gives_its_output() {
     let house = House::build().await;
-    let grandchild = house.define("grandchild", "do: [ { double: { set: '${ . * 2 }' } } ]").await;
+    let grandchild = house.define("grandchild", "do: [ { double: { set: '${ .n * 2 }' } } ]").await;
     let child = house
-        .define("child", "do: [ { deeper: { run: { workflow: { namespace: test, name: grandchild, version: latest, input: '${ .n + 1 }' } } } } ]")
+        .define("child", "do: [ { deeper: { run: { workflow: { namespace: test, name: grandchild, version: latest, input: { n: '${ .n + 1 }' } } } } } ]")
         .await;
     let parent = house
         .define("parent", "do: [ { ask: { run: { workflow: { namespace: test, name: child, version: '1.0.0', input: { n: '${ .n }' } } } } } ]")
