@@ -2,6 +2,7 @@
 //! the answer.
 
 pub(crate) mod agents;
+pub(crate) mod definitions;
 pub(crate) mod gates;
 pub(crate) mod handoffs;
 pub(crate) mod inputs;

@@ -27,7 +27,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     Api, events, health, metrics, problem, reference, request,
-    routes::{agents, gates, handoffs, inputs, runs, slas},
+    routes::{agents, definitions, gates, handoffs, inputs, runs, slas},
 };
 
 /// How long a request may take (REQUIREMENTS 1.1).
@@ -50,6 +50,7 @@ const BODY_LIMIT: usize = 1 << 20;
         (name = "handoffs", description = "From the creation team to the service team"),
         (name = "service levels", description = "What agents promise"),
         (name = "runs", description = "Runs of definitions, their history, and commands to them"),
+        (name = "definitions", description = "What can be run"),
         (name = "gates", description = "What waits for a decision"),
         (name = "events", description = "CloudEvents in"),
         (name = "health", description = "Health and metrics"),
@@ -71,6 +72,7 @@ fn documented() -> OpenApiRouter<Api> {
         .routes(routes!(handoffs::reject))
         .routes(routes!(slas::define))
         .routes(routes!(slas::list))
+        .routes(routes!(definitions::list))
         .routes(routes!(runs::start, runs::list))
         .routes(routes!(runs::show))
         .routes(routes!(runs::history))

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! A typical group has facts only: three statements between BEGIN and COMMIT, however many runs it carries. Whoever calls
-//! [`write`] commits; until then nothing of it counts.
+//! [`fn@write`] commits; until then nothing of it counts.
 
 use std::collections::{BTreeSet, HashMap};
 

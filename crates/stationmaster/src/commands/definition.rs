@@ -32,7 +32,7 @@ pub(crate) fn lint(output: Output, paths: &[PathBuf], home: &Path) -> Result<(),
 
 /// Lists the registered definitions.
 pub(crate) async fn list(output: Output, client: &crate::client::Client) -> Result<(), Failure> {
-    let answer = client.get("/pp/v1/definitions").await?;
+    let answer = client.get("/definitions").await?;
     for definition in answer["definitions"].as_array().into_iter().flatten() {
         let word = |name: &str| definition[name].as_str().unwrap_or_default().to_owned();
         output.line(|| format!("{}/{}:{}  {}", word("namespace"), word("name"), word("version"), word("hash")));

@@ -71,6 +71,7 @@ async fn act(output: Output, arguments: &cli::Demo, service: &Service) -> Result
     handed?;
     let status = progress::until(&orchestrator, &agent, |status| status["status"] == "handoff_complete").await?;
     output.line(|| format!("   {agent} is production_ready ({} %)", status["progress_percentage"]));
+    progress::ended(&engineer, &run).await?;
     Ok(Done { agent, run, seconds: started.elapsed().as_secs() })
 }
 
@@ -146,11 +147,12 @@ fn report(output: Output, arguments: &cli::Demo, service: &Service, done: &Done)
     output.line(|| format!("\nfrom request to production_ready in {seconds} s"));
     let options = arguments.service.database.data.as_ref().map(|data| format!(" --data {}", data.display()));
     let options = options.unwrap_or_default();
+    let program = std::env::args().next().unwrap_or_else(|| "stationmaster".to_owned());
     if !arguments.keep {
-        output.line(|| format!("start the service again:  stationmaster dev{options}"));
+        output.line(|| format!("start the service again:  {program} dev{options}"));
     }
-    output.line(|| format!("look at the run:          stationmaster run show {run}{options}"));
-    output.line(|| format!("check the audit trail:    stationmaster audit verify{options}"));
+    output.line(|| format!("look at the run:          {program} run show {run}{options}"));
+    output.line(|| format!("check the audit trail:    {program} audit verify{options}"));
     output.line(|| format!("the API's documentation:  {}/docs", service.url()));
     output.document(|| json!({ "agent_id": agent, "run_id": run, "status": "production_ready", "seconds": seconds }));
 }

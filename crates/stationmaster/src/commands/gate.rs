@@ -11,17 +11,17 @@ use crate::{
 pub(crate) async fn gate(output: Output, verb: Gate) -> Result<(), Failure> {
     match verb {
         Gate::List { remote } => {
-            let answer = Client::new(&remote)?.get("/pp/v1/gates?state=pending").await?;
+            let answer = Client::new(&remote)?.get("/gates?status=pending").await?;
             for gate in answer["gates"].as_array().into_iter().flatten() {
                 let word = |name: &str| gate[name].as_str().unwrap_or_default().to_owned();
-                output.line(|| format!("{}  {}  {}", word("gate_id"), word("opened_at"), word("title")));
+                output.line(|| format!("{}  {}  {}", word("gate_id"), word("created_at"), word("title")));
             }
             output.document(|| answer);
         }
         Gate::Decide { remote, gate, verdict, reason } => {
             let body = json!({ "verdict": verdict, "reason": reason });
-            let answer = Client::new(&remote)?.post(&format!("/pp/v1/gates/{gate}/decisions"), &body).await?;
-            output.line(|| format!("{gate} is {}", answer["state"].as_str().unwrap_or("unchanged")));
+            let answer = Client::new(&remote)?.post(&format!("/gates/{gate}/decisions"), &body).await?;
+            output.line(|| format!("{gate} is {}", answer["status"].as_str().unwrap_or("unchanged")));
             output.document(|| answer);
         }
     }

@@ -26,7 +26,7 @@ pub(crate) async fn run(output: Output, verb: Run) -> Result<(), Failure> {
         Run::Watch { remote, run } => watch(output, &Client::new(&remote)?, &run.to_string()).await,
         Run::Cancel { remote, run, reason } => {
             let body = json!({ "reason": reason });
-            let answer = Client::new(&remote)?.post(&format!("/pp/v1/runs/{run}/cancel"), &body).await?;
+            let answer = Client::new(&remote)?.post(&format!("/runs/{run}/cancel"), &body).await?;
             output.line(|| format!("{run} is being cancelled"));
             output.document(|| answer);
             Ok(())
@@ -48,18 +48,18 @@ async fn start(output: Output, client: &Client, definition: &str, input: &str) -
             "`{definition}` names no definition: write namespace/name or namespace/name:version"
         )));
     };
-    let mut body = json!({ "namespace": namespace, "name": name, "input": input });
+    let mut body = json!({ "definition": { "namespace": namespace, "name": name }, "input": input });
     if let Some(version) = version {
-        body["version"] = version.into();
+        body["definition"]["version"] = version.into();
     }
-    let answer = client.post("/pp/v1/runs", &body).await?;
-    output.line(|| text_of(&answer["run_id"]));
+    let answer = client.post("/runs", &body).await?;
+    output.line(|| text_of(&answer["id"]));
     output.document(|| answer);
     Ok(())
 }
 
 async fn list(output: Output, client: &Client, query: &str) -> Result<(), Failure> {
-    let answer = client.get(&format!("/pp/v1/runs{query}")).await?;
+    let answer = client.get(&format!("/runs{query}")).await?;
     for run in answer["runs"].as_array().into_iter().flatten() {
         output.line(|| summary(run));
     }
@@ -68,20 +68,31 @@ async fn list(output: Output, client: &Client, query: &str) -> Result<(), Failur
 }
 
 async fn show(output: Output, client: &Client, run: &str) -> Result<(), Failure> {
-    let mut answer = client.get(&format!("/pp/v1/runs/{run}")).await?;
-    let history = client.get(&format!("/pp/v1/runs/{run}/history")).await?;
+    let mut answer = client.get(&format!("/runs/{run}")).await?;
+    let history = history(client, run, 0).await?;
     output.line(|| summary(&answer));
     for name in ["output", "fault", "reason"] {
         if !answer[name].is_null() {
             output.line(|| format!("{name}: {:#}", answer[name]));
         }
     }
-    for fact in history["facts"].as_array().into_iter().flatten() {
+    for fact in &history {
         output.line(|| fact_line(fact));
     }
-    answer["history"] = history["facts"].clone();
+    answer["history"] = history.into();
     output.document(|| answer);
     Ok(())
+}
+
+/// The facts of a run from `seq` on, page by page.
+async fn history(client: &Client, run: &str, seq: u64) -> Result<Vec<Value>, Failure> {
+    let (mut facts, mut from) = (Vec::new(), Some(seq));
+    while let Some(seq) = from {
+        let page = client.get(&format!("/runs/{run}/history?from={seq}&limit=200")).await?;
+        facts.extend(page["facts"].as_array().cloned().unwrap_or_default());
+        from = page["next"].as_u64();
+    }
+    Ok(facts)
 }
 
 async fn watch(output: Output, client: &Client, run: &str) -> Result<(), Failure> {
@@ -89,10 +100,9 @@ async fn watch(output: Output, client: &Client, run: &str) -> Result<(), Failure
     let mut ticks = tokio::time::interval(INTERVAL);
     loop {
         ticks.tick().await;
-        let state = client.get(&format!("/pp/v1/runs/{run}")).await?;
-        let history = client.get(&format!("/pp/v1/runs/{run}/history?after={next}")).await?;
-        for fact in history["facts"].as_array().into_iter().flatten() {
-            output.line(|| fact_line(fact));
+        let state = client.get(&format!("/runs/{run}")).await?;
+        for fact in history(client, run, next).await? {
+            output.line(|| fact_line(&fact));
             next = fact["seq"].as_u64().unwrap_or(next) + 1;
         }
         let phase = state["phase"].as_str().unwrap_or_default().to_owned();
@@ -105,14 +115,15 @@ async fn watch(output: Output, client: &Client, run: &str) -> Result<(), Failure
 }
 
 fn summary(run: &Value) -> String {
-    let [id, phase, created] = ["run_id", "phase", "created_at"].map(|name| text_of(&run[name]));
-    format!("{id}  {phase:<11}  {created}  {}", text_of(&run["definition"]))
+    let [id, phase, created] = ["id", "phase", "created_at"].map(|name| text_of(&run[name]));
+    let [namespace, name, version] = ["namespace", "name", "version"].map(|name| text_of(&run["definition"][name]));
+    format!("{id}  {phase:<11}  {created}  {namespace}/{name}:{version}")
 }
 
 fn fact_line(fact: &Value) -> String {
-    let step = &fact["body"]["step"];
+    let step = &fact["step"];
     let place = if step.is_null() { String::new() } else { format!("  {}", text_of(&step["pointer"])) };
-    format!("{:>5}  {}  {}{place}", text_of(&fact["seq"]), text_of(&fact["at"]), text_of(&fact["name"]))
+    format!("{:>5}  {}  {:<15}{place}", text_of(&fact["seq"]), text_of(&fact["at"]), text_of(&fact["fact"]))
 }
 
 fn text_of(value: &Value) -> String {

@@ -26,6 +26,20 @@ pub(super) async fn until(client: &Client, agent: &str, wanted: impl Fn(&Value) 
     }
 }
 
+/// Waits until the run that carried the creation out has ended, which the acceptance made it do.
+pub(super) async fn ended(client: &Client, run: &str) -> Result<(), Failure> {
+    let mut ticks = tokio::time::interval(INTERVAL);
+    loop {
+        ticks.tick().await;
+        let run = client.get(&format!("/runs/{run}")).await?;
+        match run["phase"].as_str() {
+            Some("completed") => return Ok(()),
+            Some("running") => {}
+            _ => return Err(Failure::new(format!("the run ended as {}: {}", run["phase"], run["fault"]))),
+        }
+    }
+}
+
 /// Prints what happens until the agent can be handed over; gives its last status.
 pub(super) async fn follow(output: Output, client: &Client, forge: &Local, agent: &str) -> Result<Value, Failure> {
     output.line(|| "\n2  Genesis".to_owned());
