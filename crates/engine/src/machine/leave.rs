@@ -149,8 +149,7 @@ impl Machine<'_> {
             return Err(format!("{} is not a `fork`", parent.pointer));
         };
         if *compete {
-            self.close_below(fork);
-            self.leave_with(fork, output);
+            self.leave_with(fork, output); // which closes the losers
             return Ok(());
         }
         let branch = branches.iter().position(|branch| branch.pointer == task.pointer);

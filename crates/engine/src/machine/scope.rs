@@ -6,7 +6,7 @@ use super::Machine;
 use crate::{
     Fault, FaultKind, RunId, Timestamp,
     function::marker,
-    state::{Body, Frame, FrameId, State},
+    state::{Frame, FrameId, State},
 };
 
 /// Where an expression stands.
@@ -81,14 +81,15 @@ impl Scope<'_> {
         }
     }
 
-    /// A variable of the frames around, innermost first; a function does not see its caller's.
+    /// A variable of the frames around, innermost first. A function cannot name its caller's: they are not in its scope when
+    /// it is compiled.
     fn lookup(&self, name: &str) -> Data {
         let mut next = self.frame;
         while let Some(frame) = next.and_then(|id| self.state.frames.get(&id)) {
             if let Some((_, value)) = frame.variables.iter().find(|(variable, _)| variable == name) {
                 return value.clone();
             }
-            next = if matches!(frame.body, Body::Function) { None } else { frame.parent };
+            next = frame.parent;
         }
         Data::NULL
     }

@@ -41,6 +41,15 @@ fn a_skipped_task_passes_its_input_on_and_ignores_its_own_directive() {
 }
 
 #[test]
+fn a_skipped_task_leaves_nothing_behind() {
+    let body = "do: [ { a: { if: 'false', wait: { seconds: 1 } } }, { b: { call: 'f:1.0.0@default', with: { } } } ]";
+    let mut run = Rehearsal::start(body, json!({}));
+    let steps: Vec<_> = run.run.state.frames.values().map(|frame| frame.step.pointer.to_string()).collect();
+    assert_eq!(steps, ["/do", "/do/1/b"]);
+    run.complete("f", json!(1));
+}
+
+#[test]
 fn exit_leaves_one_list_and_end_the_run() {
     let body = r"
 do:
