@@ -1,3 +1,5 @@
+//! What expressions give, what is refused when they are compiled, and how those that run away end.
+
 use serde_json::{Value, json};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Documents that parse, and the findings of those that do not.
+
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use proptest::prelude::*;
