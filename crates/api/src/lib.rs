@@ -18,7 +18,6 @@ pub mod events;
 pub mod health;
 mod id;
 pub mod json;
-mod launch;
 mod media;
 pub mod metrics;
 mod page;

@@ -152,7 +152,7 @@ async fn prepare(pool: sqlx::PgPool) -> Result<(), Box<dyn std::error::Error + S
 
 impl Live {
     pub(crate) async fn new() -> Self {
-        let database = TestDatabase::create("api_0103", prepare).await.unwrap();
+        let database = TestDatabase::create(&format!("api_{}", Store::schema_name()), prepare).await.unwrap();
         let store = Store::new(database.connect_options(), PoolSizes::default());
         let hints = Hints::new(store.clone()).0;
         let stored = Arc::new(Stored::new(store.clone(), hints.clone()));

@@ -50,6 +50,8 @@ pub struct Definition {
     pub workflow: Workflow,
     /// Functions of the host that a worker needs to run it.
     pub needs: Vec<FunctionName>,
+    /// The workflows that it may run, those of its functions included; a version may be `latest`.
+    pub workflows: Vec<DefinitionId>,
     /// Findings that did not refuse it.
     pub warnings: Vec<Diagnostic>,
     pub(crate) tasks: BTreeMap<Pointer, Arc<Task>>,
@@ -116,6 +118,7 @@ impl Definition {
             functions: parts.functions,
             workflow: parts.workflow,
             needs: parts.needs.into_iter().collect(),
+            workflows: parts.workflows.into_iter().collect(),
             warnings: parts.warnings,
             tasks: parts.tasks,
         })

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::{
-    Catalog, Diagnostic, FunctionName, Location, Pointer, Severity, Task,
+    Catalog, DefinitionId, Diagnostic, FunctionName, Location, Pointer, Severity, Task,
     document::{Node, Value},
 };
 
@@ -125,6 +125,7 @@ struct Parser<'a> {
     findings: Vec<Diagnostic>,
     tasks: BTreeMap<Pointer, Arc<Task>>,
     needs: BTreeSet<FunctionName>,
+    workflows: BTreeSet<DefinitionId>,
     functions: BTreeMap<String, String>,
 }
 
@@ -141,6 +142,7 @@ impl<'a> Parser<'a> {
             findings: Vec::new(),
             tasks: BTreeMap::new(),
             needs: BTreeSet::new(),
+            workflows: BTreeSet::new(),
             functions: BTreeMap::new(),
         }
     }

@@ -189,11 +189,10 @@ impl Rows {
                         id: *child,
                         parent: &Parent { run, step: step.clone(), awaited: *awaited },
                         definition: parse_hash(definition).ok_or_else(|| unknown(flush, definition))?,
-                        workflows: flush.workflows.get(child).cloned().unwrap_or_default(),
                         input,
                         at: recorded.fact.at,
                     };
-                    self.runs.push_child(flush.org, child);
+                    self.runs.push_child(flush.org, &child);
                 }
                 Effect::CancelChild(child) => {
                     let reason = "the run that started it no longer waits for it".to_owned();

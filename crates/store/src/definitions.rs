@@ -62,14 +62,15 @@ pub async fn register(
     )
     .execute(&mut *connection)
     .await?;
-    if inserted.rows_affected() == 1 {
-        return Ok(true);
+    let new = inserted.rows_affected() == 1;
+    if !new {
+        get(&mut *connection, org, definition.hash).await.map_err(|error| match error {
+            Error::UnknownDefinition { .. } => Error::VersionTaken(id.to_string()),
+            error => error,
+        })?;
     }
-    match get(connection, org, definition.hash).await {
-        Ok(_) => Ok(false),
-        Err(Error::UnknownDefinition { .. }) => Err(Error::VersionTaken(id.to_string())),
-        Err(error) => Err(error),
-    }
+    list_workflows(connection, org, definition).await?;
+    Ok(new)
 }
 
 /// The definition of a hash.
@@ -126,6 +127,25 @@ pub async fn versions(
     Ok(versions)
 }
 
+/// The definition of a name and a version, or its latest one.
+///
+/// # Errors
+/// It is not registered in this organisation; the database fails.
+pub async fn find(
+    connection: &mut Connection,
+    org: OrgId,
+    namespace: &str,
+    name: &str,
+    version: Option<&str>,
+) -> Result<ContentHash> {
+    let versions = versions(connection, org, namespace, name).await?;
+    let wanted = |id: &DefinitionId| version.is_none_or(|version| *id.version == *version);
+    versions.into_iter().find_map(|(id, hash)| wanted(&id).then_some(hash)).ok_or_else(|| {
+        let definition = format!("{namespace}/{name}:{}", version.unwrap_or("latest"));
+        Error::UnknownDefinition { org, definition }
+    })
+}
+
 /// Every definition of an organisation, by name and age.
 ///
 /// # Errors
@@ -142,6 +162,27 @@ pub async fn list(connection: &mut Connection, org: OrgId) -> Result<Vec<(Defini
         Ok((id, content_hash(&row.hash)?))
     });
     listed.collect()
+}
+
+/// Notes the workflows that a definition may run, for the pins of its runs.
+async fn list_workflows(connection: &mut Connection, org: OrgId, definition: &Definition) -> Result<()> {
+    let column = |part: fn(&DefinitionId) -> &str| -> Vec<String> {
+        definition.workflows.iter().map(|id| part(id).to_owned()).collect()
+    };
+    sqlx::query!(
+        "insert into sub_workflows (org_id, hash, namespace, name, version)
+         select $1, $2, w.namespace, w.name, w.version
+         from unnest($3::text[], $4::text[], $5::text[]) as w (namespace, name, version)
+         on conflict do nothing",
+        org.0,
+        definition.hash.0.as_slice(),
+        &column(|id| &id.namespace),
+        &column(|id| &id.name),
+        &column(|id| &id.version)
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// The number of a set of functions, new or not.

@@ -1,6 +1,6 @@
 //! What a driver hands over to be committed: one run's next facts, and all that belongs to them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use engine::{Effect, Fact, OrgId, Phase, RunId, Snapshot, Step, Timestamp};
 
@@ -27,8 +27,6 @@ pub struct Flush {
     pub at: Timestamp,
     /// Rows of the inbox that led to no fact, because nothing waits for them any more.
     pub discarded: Vec<InboxId>,
-    /// For each child that the effects start: the hashes of the workflows that it may run, by name.
-    pub workflows: BTreeMap<RunId, BTreeMap<String, String>>,
     /// Rows of the audit trail.
     pub audit: Vec<audit::Entry>,
     /// The fold after the last of `facts`.

@@ -1,7 +1,5 @@
 //! Starting runs, and showing them to people.
 
-use std::collections::BTreeMap;
-
 use definitions::{ContentHash, Data, DefinitionId};
 use engine::{Fact, Fault, OrgId, RunId, Timestamp};
 use uuid::Uuid;
@@ -37,8 +35,6 @@ pub struct NewRun {
     pub org: OrgId,
     /// What it runs.
     pub definition: ContentHash,
-    /// The hashes of the workflows that it may run, by name, `latest` resolved.
-    pub workflows: BTreeMap<String, String>,
     /// Its input.
     pub input: Data,
     /// Which workers run it.
@@ -51,7 +47,7 @@ pub struct NewRun {
     pub at: Timestamp,
 }
 
-/// Starts a run: its row, its first fact, its activation. Hint at its queue after the commit.
+/// Starts a run: its row, its first fact with the versions of the workflows that it may run itself, its activation. Hint at its queue after the commit.
 ///
 /// Returns whether it is new: starting the same identifier again changes nothing.
 ///

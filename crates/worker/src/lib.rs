@@ -14,7 +14,6 @@ mod backend;
 mod batch;
 mod call;
 mod calls;
-mod children;
 mod clock;
 mod config;
 mod dispatcher;

@@ -7,26 +7,25 @@ mod views;
 
 use axum::{extract::State, http::HeaderMap, response::Response};
 use chrono::{DateTime, Utc};
-use definitions::Data;
-use engine::RunId;
+use engine::{Data, RunId};
 use platform::access::Permission;
 use serde::Deserialize;
 use serde_json::Value;
 use store::{
     Hint, audit,
     commands::{self, Command},
-    runs::{self, Cursor, Filter},
+    definitions,
+    runs::{self, Cursor, Filter, NewRun},
 };
 use utoipa::IntoParams;
 
 use self::views::{Acknowledged, HistoryEntry, HistoryPage, Run, RunPage, Started};
-use super::inputs::{Nothing, Reason, StartRun};
+use super::inputs::{DefinitionName, Nothing, Reason, StartRun};
 use crate::{
     Api, RequestId,
     auth::Caller,
     etag,
     id::Id,
-    launch::{self, Launch},
     page::{self, Params},
     post::Post,
     problem::{Document, Problem, Violation},
@@ -46,20 +45,20 @@ pub(crate) async fn start(State(api): State<Api>, caller: Caller, id: RequestId,
     let (body, key) = post.read::<StartRun>()?;
     let mut unit = api.begin(&caller, key).await?;
     let run = RunId(request::fresh_id(unit.at()));
-    let launch = Launch {
+    let DefinitionName { namespace, name, version } = body.definition;
+    let definition = definitions::find(unit.connection(), caller.org, &namespace, &name, version.as_deref()).await?;
+    let new = NewRun {
         id: run,
         org: caller.org,
-        namespace: body.definition.namespace,
-        name: body.definition.name,
-        version: body.definition.version,
+        definition,
         input: Data::from(body.input),
         queue: body.queue.unwrap_or_else(|| "default".to_owned()),
         priority: body.priority.into(),
         started_by: caller.actor(),
         at: unit.at(),
     };
-    let queue = launch.queue.as_str().into();
-    launch::launch(unit.connection(), launch).await?;
+    let queue = new.queue.as_str().into();
+    runs::start(unit.connection(), &new).await?;
     record(&mut unit, &caller, &id, run, "run.started", Value::Null).await?;
     unit.hint(Hint::Queue(queue));
     let answer = Answer::created(format!("/runs/{run}"), &Started::new(run, unit.at()))?;

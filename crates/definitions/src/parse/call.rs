@@ -116,6 +116,7 @@ impl<'a> Parser<'a> {
         }
         self.tasks.extend(inner.tasks);
         self.needs.extend(inner.needs);
+        self.workflows.extend(inner.workflows);
         self.functions.extend(inner.functions);
         self.functions.insert(name.trim_end_matches("@default").to_owned(), source.to_owned());
         parsed.map(CallTarget::Inline)

@@ -104,7 +104,7 @@ impl<'a> Parser<'a> {
             .filter(|(key, _)| !self.referenced.contains(key))
             .map(|((section, name), at)| (*section, *name, at.clone()))
             .collect();
-        let (tasks, needs) = (self.tasks.clone(), self.needs.clone());
+        let (tasks, needs, workflows) = (self.tasks.clone(), self.needs.clone(), self.workflows.clone());
         let scope = Scope::task(&["$error".to_owned()]);
         let checked: Vec<_> = unused
             .iter()
@@ -116,7 +116,7 @@ impl<'a> Parser<'a> {
                 _ => self.task(at, name, &[], &[]).map(drop),
             })
             .collect();
-        (self.tasks, self.needs) = (tasks, needs);
+        (self.tasks, self.needs, self.workflows) = (tasks, needs, workflows);
         checked.into_iter().collect()
     }
 

@@ -7,7 +7,7 @@ use super::{
     fields::{Fields, suggestion},
     value::both,
 };
-use crate::{Call, CallTarget, Flow, ForEach, Fork, RunWorkflow, Task, TaskKind, TaskList, Template};
+use crate::{Call, CallTarget, DefinitionId, Flow, ForEach, Fork, RunWorkflow, Task, TaskKind, TaskList, Template};
 
 /// Tasks within tasks, those of inlined functions included.
 const DEPTH: usize = 48;
@@ -200,6 +200,9 @@ impl<'a> Parser<'a> {
         };
         fields.finish(self)?;
         let ((namespace, name), (version, input)) = both(both(namespace, name), both(version, input))?;
+        let id =
+            DefinitionId { namespace: Arc::clone(&namespace), name: Arc::clone(&name), version: Arc::clone(&version) };
+        self.workflows.insert(id);
         Ok(RunWorkflow { namespace, name, version, input, wait: wait?.unwrap_or(true) })
     }
 

@@ -242,6 +242,33 @@ fn functions_are_inlined_where_they_are_called() {
 }
 
 #[test]
+fn the_workflows_that_it_may_run_are_listed_wherever_they_are_named() {
+    let run = |name: &str, version| {
+        format!("{{ run: {{ workflow: {{ namespace: n, name: {name}, version: {version} }} }} }}")
+    };
+    let source = format!(
+        "document: {{ dsl: 1.0.3, namespace: n, name: w, version: 1.0.0 }}
+use:
+  functions:
+    named: {}
+    unused: {}
+do:
+  - one: {}
+  - two: {{ for: {{ in: '${{ [1] }}' }}, do: [ {{ again: {} }} ] }}
+  - three: {{ call: named }}
+  - four: {{ call: outer:1.0.0@default }}",
+        run("in-named", "1.0.0"),
+        run("in-unused", "1.0.0"),
+        run("direct", "latest"),
+        run("direct", "latest"),
+    );
+    let outer = BTreeMap::from([("outer:1.0.0".to_owned(), run("in-catalog", "2.0.0"))]);
+    let definition = Definition::parse(&source, &outer).unwrap_or_else(|findings| panic!("{findings}"));
+    let names: Vec<_> = definition.workflows.iter().map(ToString::to_string).collect();
+    assert_eq!(names, ["n/direct:latest", "n/in-catalog:2.0.0", "n/in-named:1.0.0"]);
+}
+
+#[test]
 fn the_hash_covers_the_functions() {
     let text = format!("{HEAD}do: [{{a: {{call: 'f:1.0.0@default'}}}}]");
     let hash = |body: &str| {

@@ -18,6 +18,7 @@ pub(crate) struct Parts {
     pub(crate) workflow: Workflow,
     pub(crate) tasks: BTreeMap<Pointer, Arc<Task>>,
     pub(crate) needs: BTreeSet<FunctionName>,
+    pub(crate) workflows: BTreeSet<DefinitionId>,
     pub(crate) functions: BTreeMap<String, String>,
     pub(crate) warnings: Vec<Diagnostic>,
 }
@@ -32,8 +33,8 @@ pub(crate) fn parse_workflow(source: &str, catalog: &dyn Catalog) -> Result<Part
     if findings.iter().any(|finding| finding.severity == Severity::Error) {
         return Err(Diagnostics(findings));
     }
-    let (tasks, needs, functions) = (parser.tasks, parser.needs, parser.functions);
-    Ok(Parts { id, document: node.to_data(), workflow, tasks, needs, functions, warnings: findings })
+    let Parser { tasks, needs, workflows, functions, .. } = parser;
+    Ok(Parts { id, document: node.to_data(), workflow, tasks, needs, workflows, functions, warnings: findings })
 }
 
 /// Parses a function.

@@ -1,7 +1,5 @@
 //! Endpoint 32: somebody asks for an agent. Agent, creation, run and audit row appear together or not at all.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Utc};
 use engine::{AgentId, Data, RunId};
 use serde::Serialize;
@@ -105,7 +103,6 @@ async fn start(
         id: new.run,
         org: actor.org,
         definition,
-        workflows: workflows(connection, actor).await?,
         input: Data::from(input),
         queue: QUEUE.to_owned(),
         priority: runs::Priority::Normal,
@@ -114,13 +111,6 @@ async fn start(
     };
     runs::start(connection, &run).await?;
     Ok(())
-}
-
-/// Every workflow of ours, so that the run keeps the versions that there are now (DESIGN 5, 9).
-async fn workflows(connection: &mut Connection, actor: &Actor) -> Result<BTreeMap<String, String>, Error> {
-    let all = definitions::list(connection, actor.org).await?;
-    let ours = all.into_iter().filter(|(id, _)| &*id.namespace == NAMESPACE);
-    Ok(ours.map(|(id, hash)| (id.to_string(), hash.to_string())).collect())
 }
 
 async fn supersede(connection: &mut Connection, actor: &Actor, rejected: CreationId) -> Result<(), Error> {

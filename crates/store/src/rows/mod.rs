@@ -9,6 +9,7 @@ mod events;
 mod facts;
 mod inbox;
 mod phases;
+mod pins;
 mod runs;
 mod snapshots;
 mod subscriptions;

@@ -1,12 +1,12 @@
 //! Runs that are started, from outside or by their parents.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use definitions::{ContentHash, Data};
 use engine::{Fact, FactBody, OrgId, RunId, SEMANTICS, Timestamp};
 use uuid::Uuid;
 
-use super::FactRows;
+use super::{FactRows, pins};
 use crate::{Connection, Parent, Result, runs::NewRun};
 
 /// Runs to start.
@@ -24,7 +24,7 @@ pub(crate) struct RunRows {
     parent_visit: Vec<Option<i64>>,
     awaited: Vec<bool>,
     created_at: Vec<Timestamp>,
-    first: Vec<Fact>,
+    input: Vec<Data>,
 }
 
 /// A run that a step of another starts.
@@ -33,7 +33,6 @@ pub(crate) struct Child<'a> {
     pub(crate) id: RunId,
     pub(crate) parent: &'a Parent,
     pub(crate) definition: ContentHash,
-    pub(crate) workflows: BTreeMap<String, String>,
     pub(crate) input: &'a Data,
     pub(crate) at: Timestamp,
 }
@@ -44,16 +43,16 @@ impl RunRows {
         self.priority.push(Some(new.priority as i16));
         self.started_by.push(new.started_by.clone());
         self.parent(None);
-        self.start(new.id, new.org, new.definition, new.workflows.clone(), new.input.clone(), new.at);
+        self.start(new.id, new.org, new.definition, &new.input, new.at);
     }
 
     /// A child goes where its parent is.
-    pub(crate) fn push_child(&mut self, org: OrgId, child: Child<'_>) {
+    pub(crate) fn push_child(&mut self, org: OrgId, child: &Child<'_>) {
         self.queue.push(None);
         self.priority.push(None);
         self.started_by.push(format!("run:{}", child.parent.run));
         self.parent(Some(child.parent));
-        self.start(child.id, org, child.definition, child.workflows, child.input.clone(), child.at);
+        self.start(child.id, org, child.definition, child.input, child.at);
     }
 
     fn parent(&mut self, parent: Option<&Parent>) {
@@ -63,23 +62,13 @@ impl RunRows {
         self.awaited.push(parent.is_some_and(|parent| parent.awaited));
     }
 
-    fn start(
-        &mut self,
-        id: RunId,
-        org: OrgId,
-        definition: ContentHash,
-        workflows: BTreeMap<String, String>,
-        input: Data,
-        at: Timestamp,
-    ) {
-        let nonce = uuid::Uuid::new_v4().simple().to_string();
-        let fact = Fact::new(at, FactBody::Started { semantics: SEMANTICS, input, nonce, workflows });
+    fn start(&mut self, id: RunId, org: OrgId, definition: ContentHash, input: &Data, at: Timestamp) {
         self.run.push(id.0);
         self.org.push(org.0);
         self.definition.push(definition.0.to_vec());
         self.semantics.push(SEMANTICS.cast_signed());
-        self.created_at.push(fact.at);
-        self.first.push(fact);
+        self.created_at.push(at);
+        self.input.push(input.clone());
     }
 
     pub(crate) fn ids(&self) -> &[Uuid] {
@@ -107,14 +96,26 @@ impl RunRows {
             &self.awaited,
             &self.created_at
         )
-        .fetch_all(connection)
+        .fetch_all(&mut *connection)
         .await?;
         let new: HashSet<_> = rows.into_iter().map(|row| row.run_id).collect();
-        for (index, fact) in self.first.iter().enumerate() {
-            if new.contains(&self.run[index]) {
-                facts.push(OrgId(self.org[index]), RunId(self.run[index]), 0, fact)?;
-            }
-        }
+        self.begin(connection, &new, facts).await?;
         Ok(new)
+    }
+
+    /// Gathers the first facts of those that are new.
+    async fn begin(self, connection: &mut Connection, new: &HashSet<Uuid>, facts: &mut FactRows) -> Result<()> {
+        if new.is_empty() {
+            return Ok(());
+        }
+        let pins = pins::resolve(connection, &self.org, &self.definition).await?;
+        let rows = self.run.into_iter().zip(self.org).zip(self.definition).zip(self.input).zip(self.created_at);
+        for ((((run, org), definition), input), at) in rows.filter(|((((run, _), _), _), _)| new.contains(run)) {
+            let workflows = pins.get(&(org, definition)).cloned().unwrap_or_default();
+            let nonce = Uuid::new_v4().simple().to_string();
+            let body = FactBody::Started { semantics: SEMANTICS, input, nonce, workflows };
+            facts.push(OrgId(org), RunId(run), 0, &Fact::new(at, body))?;
+        }
+        Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! A database with one organisation and one definition, and the moves that tests make in it.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use cluster::testing::TestDatabase;
 use definitions::{ContentHash, Data, FunctionName};
@@ -89,7 +89,6 @@ impl World {
             id: RunId(Uuid::now_v7()),
             org: self.org,
             definition: self.definition,
-            workflows: BTreeMap::new(),
             input: Data::object(),
             queue: "runs".to_owned(),
             priority: Priority::Normal,
@@ -134,7 +133,6 @@ impl World {
             facts: Vec::new(),
             at: now(),
             discarded: Vec::new(),
-            workflows: BTreeMap::new(),
             audit: Vec::new(),
             snapshot: None,
             phase: Phase::Running,

@@ -1,6 +1,6 @@
 //! Setting a run aside: it is kept as it is, seen by operators, and driven by nobody until one retries or cancels it.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::time::Instant;
 
 use definitions::Data;
 use engine::{Fact, FactBody, Phase};
@@ -85,7 +85,6 @@ fn bare(driver: &Driver, activation: &Activation) -> Flush {
         facts: Vec::new(),
         at: driver.clock.now(),
         discarded: Vec::new(),
-        workflows: BTreeMap::new(),
         audit: Vec::new(),
         snapshot: None,
         phase: Phase::Running,

@@ -6,30 +6,20 @@ use engine::{Effect, Phase};
 use store::{Committed, Flush, Hint, Then};
 
 use super::{Drive, End, Onward, Stop};
-use crate::{
-    batch::Batch,
-    children::{self, Known},
-    leases::Activation,
-    metrics,
-};
+use crate::{batch::Batch, leases::Activation, metrics};
 
 impl Drive<'_> {
     /// Commits a batch, and parks the run if it then has nothing to stay for.
     pub(super) async fn flush(&mut self, activation: &Activation, batch: Batch) -> Result<Onward, Stop> {
-        let (driver, org) = (self.driver, activation.org);
-        let started = children::started(batch.effects());
-        let known = driver
-            .read(|| async { Ok(children::resolve(&driver.store, &driver.library, org, &started).await?) })
-            .await?;
-        let (flush, began) = (self.prepare(activation, &batch, &known), Instant::now());
+        let (flush, began) = (self.prepare(activation, &batch), Instant::now());
         let snapshot = flush.snapshot.is_some();
-        let committed = driver.committer.commit(flush).await;
+        let committed = self.driver.committer.commit(flush).await;
         metrics::flushed(batch.facts.len(), began, name(&committed));
         self.conclude(activation, batch, snapshot, committed)
     }
 
     /// The flush of a batch.
-    pub(super) fn prepare(&self, activation: &Activation, batch: &Batch, known: &Known) -> Flush {
+    pub(super) fn prepare(&self, activation: &Activation, batch: &Batch) -> Flush {
         let registers = batch.effects().any(|effect| matches!(effect, Effect::Subscribe(_)));
         let stays = registers || self.unscanned || self.stays(batch) || self.has_unread(batch);
         let then = if stays {
@@ -46,7 +36,6 @@ impl Drive<'_> {
             facts: batch.facts.clone(),
             at: batch.at(),
             discarded: batch.discarded.clone(),
-            workflows: children::pinned(batch.effects(), known),
             audit: Vec::new(),
             snapshot: self.snapshot(batch, !stays),
             phase: batch.run.phase().clone(),

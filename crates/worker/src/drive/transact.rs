@@ -12,7 +12,6 @@ use crate::{
     batch::Batch,
     call,
     calls::{self, Timed},
-    children::{self, Known},
     functions::Registered,
     leases::Activation,
 };
@@ -38,13 +37,12 @@ impl Drive<'_> {
         function: Arc<dyn TransactionalFunction>,
     ) -> Result<Onward, Stop> {
         let (driver, timed) = (self.driver, Timed::begin(&call.function));
-        let known = self.startable(activation).await?;
         let checked = Checked { function: function.as_ref(), output_limit: driver.config.output_limit };
         let (context, limit) = (self.context(activation, &call), function.descriptor().timeout);
         let mut recorded = None;
         let record = |outcome: Outcome| {
             timed.end(&outcome);
-            let (flush, made) = self.record(activation, &call, outcome, &known);
+            let (flush, made) = self.record(activation, &call, outcome);
             recorded = Some(made);
             flush
         };
@@ -66,16 +64,10 @@ impl Drive<'_> {
     }
 
     /// The flush that records an outcome, and what it makes of the run.
-    fn record(
-        &self,
-        activation: &Activation,
-        call: &Call,
-        outcome: Outcome,
-        known: &Known,
-    ) -> (Flush, (Result<Batch, String>, bool)) {
+    fn record(&self, activation: &Activation, call: &Call, outcome: Outcome) -> (Flush, (Result<Batch, String>, bool)) {
         let mut batch = Batch::new(self.run.clone(), self.driver.clock.now());
         let added = batch.add(calls::fact(call, outcome, batch.at()));
-        let mut flush = self.prepare(activation, &batch, known);
+        let mut flush = self.prepare(activation, &batch);
         let snapshot = flush.snapshot.is_some();
         if let Err(diverged) = added {
             let reason = diverged.to_string();
@@ -104,13 +96,6 @@ impl Drive<'_> {
         let mut batch = Batch::new(self.run.clone(), self.driver.clock.now());
         batch.add(calls::fact(call, call::check(outcome, self.driver.config.output_limit), batch.at()))?;
         self.flush(activation, batch).await
-    }
-
-    /// What every child could start that the run could start: which it will be is not known before the transaction.
-    async fn startable(&self, activation: &Activation) -> Result<Known, Stop> {
-        let (driver, org) = (self.driver, activation.org);
-        let definitions = self.run.workflows().values().cloned().collect();
-        driver.read(|| async { Ok(children::resolve(&driver.store, &driver.library, org, &definitions).await?) }).await
     }
 }
 

@@ -55,14 +55,13 @@ async fn a_paused_run_does_nothing_until_it_is_resumed() {
 #[tokio::test]
 async fn a_cancelled_parent_takes_its_child_along() {
     let house = House::build().await;
-    let child = house.define("child", TWO_CALLS).await;
+    house.define("child", TWO_CALLS).await;
     let parent = house
         .define("parent", "do: [ { ask: { run: { workflow: { namespace: test, name: child, version: '1.0.0' } } } } ]")
         .await;
     let first = Script::gated("first", |_, input| Outcome::Done(input));
     let worker = house.work(Functions::new().external(first.clone()).external(Script::echo("second")));
-    let workflows = [("test/child:1.0.0".to_owned(), child.to_string())].into();
-    let run = house.start_with(parent, json!({}), workflows).await;
+    let run = house.start(parent, json!({})).await;
     first.called(1).await;
     house.command(run, Command::Cancel { reason: "enough".to_owned() }).await;
     house.phase(run, "cancelled").await;

@@ -169,15 +169,14 @@ async fn a_fork_that_is_decided_drops_the_losers_call() {
 async fn a_child_run_gets_its_input_and_gives_its_output() {
     let house = House::build().await;
     let grandchild = house.define("grandchild", "do: [ { double: { set: '${ .n * 2 }' } } ]").await;
-    let child = house
+    house
         .define("child", "do: [ { deeper: { run: { workflow: { namespace: test, name: grandchild, version: latest, input: { n: '${ .n + 1 }' } } } } } ]")
         .await;
     let parent = house
         .define("parent", "do: [ { ask: { run: { workflow: { namespace: test, name: child, version: '1.0.0', input: { n: '${ .n }' } } } } } ]")
         .await;
-    let workflows = [("test/child:1.0.0".to_owned(), child.to_string())].into();
     let worker = house.work(Functions::new());
-    let run = house.start_with(parent, json!({"n": 20}), workflows).await;
+    let run = house.start(parent, json!({"n": 20})).await;
     assert_eq!(house.output(run).await, json!(42));
     assert_eq!(house.history(run).await, ["started", "continued", "child_ended"]);
     let pinned = house

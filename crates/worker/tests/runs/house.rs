@@ -1,6 +1,6 @@
 //! A database with the schema, definitions and runs in it, and workers that can be stopped, or killed.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use cluster::testing::TestDatabase;
 use definitions::{Catalog, ContentHash, Data, Definition, FunctionName, Resolution};
@@ -82,7 +82,7 @@ impl Catalog for Host {
 
 impl House {
     pub(crate) async fn build() -> Self {
-        let database = TestDatabase::create("worker_tests", async |pool: PgPool| {
+        let database = TestDatabase::create(&format!("worker_{}", Store::schema_name()), async |pool: PgPool| {
             let options = (*pool.connect_options()).clone();
             Store::new(options, PoolSizes::default()).migrate().await?;
             sqlx::raw_sql(SIGNALS).execute(&pool).await?;
@@ -121,22 +121,11 @@ impl House {
 
     /// Starts a run.
     pub(crate) async fn start(&self, definition: ContentHash, input: Value) -> RunId {
-        self.start_with(definition, input, BTreeMap::new()).await
-    }
-
-    /// Starts a run that may start others.
-    pub(crate) async fn start_with(
-        &self,
-        definition: ContentHash,
-        input: Value,
-        workflows: BTreeMap<String, String>,
-    ) -> RunId {
         let at = store::clock::read(&mut self.store.engine().await.unwrap()).await.unwrap().now();
         let run = NewRun {
             id: RunId(Uuid::now_v7()),
             org: ORG,
             definition,
-            workflows,
             input: input.into(),
             queue: "default".to_owned(),
             priority: Priority::Normal,
