@@ -16,6 +16,9 @@ mod ids;
 pub mod input;
 pub mod sla;
 
+/// The namespace of our own workflows: services start their runs, on terms that they have checked, and nobody else does.
+pub const NAMESPACE: &str = "stationmaster";
+
 pub use actor::Actor;
 pub use error::Error;
 pub use ids::{CreationId, HandoffId, SlaId};

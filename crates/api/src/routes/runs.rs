@@ -33,7 +33,7 @@ use crate::{
     unit::{Answer, Handled, Unit},
 };
 
-/// Starts a run of a registered definition.
+/// Starts a run of a registered definition, unless it is one of the service's own workflows.
 #[utoipa::path(
     post, path = "/runs", tag = "runs", security(("bearer" = [])),
     params(("idempotency-key" = Option<String>, Header, description = "A repeated request under the same key gets the first answer")),
@@ -43,6 +43,7 @@ use crate::{
 pub(crate) async fn start(State(api): State<Api>, caller: Caller, id: RequestId, post: Post) -> Handled {
     caller.require(Permission::StartRuns)?;
     let (body, key) = post.read::<StartRun>()?;
+    refuse_reserved(&body.definition)?;
     let mut unit = api.begin(&caller, key).await?;
     let run = RunId(request::fresh_id(unit.at()));
     let DefinitionName { namespace, name, version } = body.definition;
@@ -63,6 +64,16 @@ pub(crate) async fn start(State(api): State<Api>, caller: Caller, id: RequestId,
     unit.hint(Hint::Queue(queue));
     let answer = Answer::created(format!("/runs/{run}"), &Started::new(run, unit.at()))?;
     unit.finish(&api, answer).await
+}
+
+/// A forged run of one of our own workflows would send mail, open gates and commit code on terms that no service has checked.
+fn refuse_reserved(definition: &DefinitionName) -> Result<(), Problem> {
+    if definition.namespace != platform::NAMESPACE {
+        return Ok(());
+    }
+    let message =
+        format!("runs of {}/{} are started by the endpoints that ask for them", definition.namespace, definition.name);
+    Err(Problem::invalid(vec![Violation::new("/definition/namespace", "reserved", message)]))
 }
 
 /// Which runs to list.

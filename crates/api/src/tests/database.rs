@@ -106,6 +106,18 @@ async fn a_refused_request_leaves_its_key_unused() {
 }
 
 #[tokio::test]
+async fn nobody_starts_a_run_of_the_services_own_workflows() {
+    let live = Live::new().await;
+    let admin = token(&[Role::Admin]);
+    let body = json!({"definition": {"namespace": "stationmaster", "name": "agent-creation", "version": "1.0.0"}});
+    let refused = post(&live.router, "/runs", &admin, &body).await;
+    assert_eq!(refused["status"], 422, "{refused}");
+    let violation = &refused["body"]["violations"][0];
+    assert_eq!((&violation["field"], &violation["rule"]), (&json!("/definition/namespace"), &json!("reserved")));
+    assert_eq!(live.count("select count(*) from runs").await, 0);
+}
+
+#[tokio::test]
 async fn a_run_is_listed_shown_and_hidden_from_other_organisations() {
     let live = Live::new().await;
     let (admin, run) = (token(&[Role::Admin]), started(&live).await);

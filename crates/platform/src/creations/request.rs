@@ -8,12 +8,12 @@ use store::{Connection, definitions, runs};
 
 use super::state::{State, Status};
 use super::{rows, timeline};
+use crate::NAMESPACE;
 use crate::actor::{Actor, Cause};
 use crate::agents::{self, CreationRequest, Manifest};
 use crate::error::Error;
 use crate::ids::{CreationId, fresh};
 
-const NAMESPACE: &str = "stationmaster";
 const WORKFLOW: &str = "agent-creation";
 const QUEUE: &str = "default";
 
