@@ -2,8 +2,8 @@
 //!
 //! It is asked by POST and answers at once, or later through the callback
 //! `POST /pp/v1/webhooks/genesis`. The callback's body is believed only after
-//! [`super::signature::Secret::verify`]; that it belongs to a validation that is still waited for
-//! is for the creation's state machine to say.
+//! the API has verified its signature; that it belongs to a validation that is still waited for is
+//! for the creation's state machine to say.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
