@@ -113,6 +113,10 @@ pub(crate) struct Service {
     #[arg(long, env = "STATIONMASTER_GITHUB_TOKEN", value_name = "REFERENCE")]
     pub(crate) github_token: Option<String>,
 
+    /// GitHub's API: that of a GitHub Enterprise server, say.
+    #[arg(long, env = "STATIONMASTER_GITHUB_API", default_value = "https://api.github.com", value_name = "URL")]
+    pub(crate) github_api: String,
+
     /// An OpenAI-compatible endpoint that writes the code of agents; without it, the built-in templates do.
     #[arg(long, env = "STATIONMASTER_LLM", value_name = "URL")]
     pub(crate) llm: Option<String>,

@@ -1,12 +1,11 @@
 //! What the service is made of: functions, secrets and webhook sources, from the settings.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, time::Duration};
 
 use api::webhooks::Source;
 use definitions::FunctionName;
 use functions::{
     egress::{Egress, Policy},
-    forge::{self, Local},
     generate::{CodeGenerator, Model},
     mail::{self, Mailer},
     secrets::{Reference, Secrets},
@@ -18,7 +17,7 @@ use platform::{
 use url::Url;
 use worker::Functions;
 
-use crate::{cli, clock, keys, output::Failure, settings};
+use crate::{cli, forge::Forge, keys, output::Failure, settings};
 
 /// The variable that `webhooks/github.yaml` reads; without it, a local forge signs with a generated secret.
 const WEBHOOK_SECRET: &str = "env:STATIONMASTER_GITHUB_WEBHOOK_SECRET";
@@ -44,16 +43,6 @@ pub(crate) fn host_functions() -> Vec<FunctionName> {
     ];
     let versioned = names.map(|name| FunctionName { name: name.into(), version: "1.0.0".into() });
     versioned.into_iter().chain([FunctionName { name: "http".into(), version: "".into() }]).collect()
-}
-
-/// The forge: a local one, which this process runs.
-pub(crate) async fn local_forge(data: &Path, api: &Url) -> Result<Arc<Local>, Failure> {
-    keys::ensure(data, "github-webhook")?;
-    let url = api.join("/pp/v1/webhooks/github")?;
-    let secret = format!("file:{}", keys::path(data, "github-webhook").display()).parse::<Reference>()?;
-    let webhook = forge::local::Webhook { url, secret };
-    let config = forge::local::Config::new(data.join("forge"), webhook, clock::machine());
-    Ok(Arc::new(Local::open(config).await?))
 }
 
 /// The inbound sources of the home directory, and where their secrets are.
@@ -84,15 +73,15 @@ pub(crate) fn webhook_secret(reference: &str, data: &Path) -> Result<String, Str
 }
 
 /// Everything that runs may call.
-pub(crate) fn functions(arguments: &cli::Service, forge: Arc<Local>) -> Result<Functions, Failure> {
+pub(crate) fn functions(arguments: &cli::Service, forge: &Forge) -> Result<Functions, Failure> {
     let egress = egress()?;
     let parts = functions::Parts {
         egress: egress.clone(),
         secrets: Secrets::default(),
         mailer: arguments.smtp.as_deref().map(|url| mailer(url, &arguments.mail_from)).transpose()?,
         generator: generator(arguments, egress)?,
-        forge,
-        owner: arguments.github_owner.clone().unwrap_or_else(|| "agents".to_owned()),
+        forge: forge.shared(),
+        owner: forge.owner().to_owned(),
     };
     let functions = Functions::new().external(RequestGenesis::new(judge(arguments)?));
     let functions = functions::registry(parts).into_iter().fold(functions, Functions::external);

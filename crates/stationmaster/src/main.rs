@@ -8,6 +8,7 @@ mod commands;
 mod composition;
 mod database;
 mod evidence;
+mod forge;
 mod keys;
 mod logs;
 mod output;

@@ -3,7 +3,6 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use api::{Api, Parts, auth::Authenticator, metrics, stored::Stored, webhooks};
-use functions::forge::Local;
 use platform::{creations, handoffs};
 use store::{Hints, Store, clock as engine_clock};
 use tokio::{sync::Mutex, task::JoinSet};
@@ -18,6 +17,7 @@ use crate::{
     composition,
     database::{self, Database},
     evidence::Eyes,
+    forge::Forge,
     output::Failure,
     register,
 };
@@ -40,7 +40,7 @@ pub(crate) struct Service {
     pub(crate) registered: usize,
     pub(crate) database: Database,
     pub(crate) catalogue: Catalogue,
-    forge: Arc<Local>,
+    forge: Forge,
     shutdown: CancellationToken,
     parts: Mutex<JoinSet<Result<(), Failure>>>,
     beside: JoinSet<()>,
@@ -66,8 +66,8 @@ impl Service {
         let catalogue = Catalogue::new(&arguments.home, composition::host_functions());
         let registered = register::register(&store, DEFAULT_ORG, &catalogue, clock::now()).await?;
         let base = Url::parse(&format!("http://{}", address.unwrap_or(arguments.listen)))?;
-        let forge = composition::local_forge(&data, &base).await?;
-        let functions = composition::functions(arguments, Arc::clone(&forge))?;
+        let forge = Forge::open(arguments, &data, &base).await?;
+        let functions = composition::functions(arguments, &forge)?;
         let queues = vec![Queue { name: "default".to_owned(), concurrency: arguments.concurrency }];
         let secrets = Arc::new(functions::secrets::Secrets::default());
         let worker =
@@ -89,8 +89,8 @@ impl Service {
         self.address.map_or_else(String::new, |address| format!("http://{address}"))
     }
 
-    /// The forge that this process runs.
-    pub(crate) fn forge(&self) -> &Arc<Local> {
+    /// The forge of this service.
+    pub(crate) fn forge(&self) -> &Forge {
         &self.forge
     }
 
@@ -123,7 +123,7 @@ fn router(
     data: &std::path::Path,
     store: Store,
     hints: Hints,
-    forge: &Arc<Local>,
+    forge: &Forge,
 ) -> Result<axum::Router, Failure> {
     let keys = signing_keys(arguments.jwt_secret.as_deref(), data)?;
     let stored = Arc::new(Stored::new(store.clone(), hints.clone()));
@@ -137,7 +137,7 @@ fn router(
         hints,
         sink,
         probes: stored,
-        evidence: Arc::new(Eyes::new(Arc::clone(forge), composition::egress()?)),
+        evidence: Arc::new(Eyes::new(forge.clone(), composition::egress()?)),
         creations: creations::Options { admin_gate: arguments.admin_gate },
         reviews: handoffs::Options::default(),
         metrics: Some(metrics::install()?),

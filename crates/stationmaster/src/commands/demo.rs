@@ -62,10 +62,10 @@ async fn act(output: Output, arguments: &cli::Demo, service: &Service) -> Result
     let requested = request(output, arguments, &orchestrator).await?;
     let word = |name: &str| requested[name].as_str().unwrap_or_default().to_owned();
     let (agent, run) = (word("agent_id"), word("run_id"));
-    let ready = progress::follow(output, &orchestrator, service.forge(), &agent).await?;
+    let ready = progress::follow(output, &orchestrator, service.forge().local()?, &agent).await?;
 
     output.line(|| "\n5  handoff".to_owned());
-    let staged = agent::Staged::start(output, service.forge(), &data, &ready).await?;
+    let staged = agent::Staged::start(output, service.forge().local()?, &data, &ready).await?;
     let handed = hand_over(output, &orchestrator, &engineer, &agent, &staged).await;
     staged.stop().await;
     handed?;

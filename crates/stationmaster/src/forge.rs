@@ -1,0 +1,143 @@
+//! Which forge keeps and builds the agents' code: GitHub where an owner and a token are given, else a local one.
+
+use std::{path::Path, sync::Arc};
+
+use functions::{
+    forge::{self, GitHub, Local},
+    secrets::Reference,
+};
+use url::Url;
+
+use crate::{cli, clock, keys, output::Failure};
+
+/// Whom the repositories of a local forge belong to.
+const LOCAL_OWNER: &str = "agents";
+
+/// The forge of a service.
+#[derive(Debug, Clone)]
+pub(crate) enum Forge {
+    /// This process runs it.
+    Local(Arc<Local>),
+    /// GitHub does.
+    GitHub {
+        forge: Arc<GitHub>,
+        /// The organisation or user that repositories are made for.
+        owner: String,
+        /// What the forge and its image registry are asked with.
+        token: Reference,
+    },
+}
+
+impl Forge {
+    /// Opens the forge that the settings name; `api` is the address of this service, where a local forge reports to.
+    ///
+    /// # Errors
+    /// One of owner and token is missing or unreadable, or the directory of the local forge cannot be used.
+    pub(crate) async fn open(arguments: &cli::Service, data: &Path, api: &Url) -> Result<Self, Failure> {
+        match (&arguments.github_owner, &arguments.github_token) {
+            (Some(owner), Some(token)) => Self::at_github(owner, token, &arguments.github_api),
+            (None, None) => Ok(Self::Local(local(data, api).await?)),
+            (Some(_), None) => {
+                Err(Failure::new("STATIONMASTER_GITHUB_TOKEN is missing: GitHub needs it with the owner"))
+            }
+            (None, Some(_)) => {
+                Err(Failure::new("STATIONMASTER_GITHUB_OWNER is missing: GitHub needs it with the token"))
+            }
+        }
+    }
+
+    fn at_github(owner: &str, token: &str, api: &str) -> Result<Self, Failure> {
+        let wrong = |error| Failure::new(format!("STATIONMASTER_GITHUB_API: {api:?} is not a URL: {error}"));
+        let token = token.parse::<Reference>()?;
+        token.resolve()?; // a start that says what is missing is better than a creation that fails for it
+        let config =
+            forge::github::Config { api: api.parse().map_err(wrong)?, ..forge::github::Config::new(token.clone()) };
+        Ok(Self::GitHub { forge: Arc::new(GitHub::new(config)), owner: owner.to_owned(), token })
+    }
+
+    /// Whom repositories are made for.
+    pub(crate) fn owner(&self) -> &str {
+        match self {
+            Self::Local(_) => LOCAL_OWNER,
+            Self::GitHub { owner, .. } => owner,
+        }
+    }
+
+    /// The forge as functions use it.
+    pub(crate) fn shared(&self) -> Arc<dyn forge::Forge> {
+        match self {
+            Self::Local(forge) => Arc::clone(forge) as Arc<dyn forge::Forge>,
+            Self::GitHub { forge, .. } => Arc::clone(forge) as Arc<dyn forge::Forge>,
+        }
+    }
+
+    /// The local forge, for what looks into it.
+    ///
+    /// # Errors
+    /// The forge is GitHub.
+    pub(crate) fn local(&self) -> Result<&Arc<Local>, Failure> {
+        match self {
+            Self::Local(forge) => Ok(forge),
+            Self::GitHub { .. } => {
+                let why = "the demonstration runs on the local forge: unset STATIONMASTER_GITHUB_OWNER and _TOKEN";
+                Err(Failure::new(why))
+            }
+        }
+    }
+
+    /// Reports what ended while this process was down; GitHub repeats its webhooks itself.
+    pub(crate) async fn reconcile(&self) -> Result<(), Failure> {
+        match self {
+            Self::Local(forge) => Ok(forge.reconcile().await?),
+            Self::GitHub { .. } => Ok(()),
+        }
+    }
+
+    /// Ends what this process runs.
+    pub(crate) async fn stop(&self) {
+        if let Self::Local(forge) = self {
+            forge.stop().await;
+        }
+    }
+}
+
+async fn local(data: &Path, api: &Url) -> Result<Arc<Local>, Failure> {
+    keys::ensure(data, "github-webhook")?;
+    let url = api.join("/pp/v1/webhooks/github")?;
+    let secret = format!("file:{}", keys::path(data, "github-webhook").display()).parse::<Reference>()?;
+    let webhook = forge::local::Webhook { url, secret };
+    let config = forge::local::Config::new(data.join("forge"), webhook, clock::machine());
+    Ok(Arc::new(Local::open(config).await?))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Verb};
+
+    async fn opened(options: &[&str]) -> Result<Forge, Failure> {
+        let data = tempfile::tempdir().unwrap();
+        let line = ["stationmaster", "serve"].iter().chain(options);
+        let Verb::Serve(service) = Cli::try_parse_from(line).unwrap().verb else { panic!("another verb") };
+        Forge::open(&service, data.path(), &"http://127.0.0.1:8015".parse().unwrap()).await
+    }
+
+    #[tokio::test]
+    async fn github_takes_an_owner_and_a_token_and_nothing_is_guessed() {
+        let forge = opened(&["--github-owner", "acme", "--github-token", "env:PATH"]).await.unwrap();
+        assert!(matches!(forge, Forge::GitHub { .. }) && forge.owner() == "acme" && forge.local().is_err());
+        let forge = opened(&[]).await.unwrap();
+        assert!(matches!(forge, Forge::Local(_)) && forge.owner() == "agents" && forge.local().is_ok());
+        for (half, missing) in [
+            (&["--github-owner", "acme"][..], "GITHUB_TOKEN"),
+            (&["--github-token", "env:PATH"], "GITHUB_OWNER"),
+            (&["--github-owner", "acme", "--github-token", "env:NOT_SET_ANYWHERE"], "NOT_SET_ANYWHERE"),
+            (&["--github-owner", "acme", "--github-token", "env:PATH", "--github-api", "here"], "GITHUB_API"),
+        ] {
+            let failure = opened(half).await.unwrap_err();
+            assert!(failure.message().contains(missing), "{}", failure.message());
+        }
+    }
+}
