@@ -1,7 +1,7 @@
 //! Deciding, expiring and withdrawing: whoever does it holds the gate's row.
 
 use definitions::Data;
-use engine::{CloudEvent, OrgId, Timestamp};
+use engine::{CloudEvent, OrgId, RunId, Timestamp};
 use serde_json::json;
 
 use super::{Decided, Decision, Gate, GateId, GateState, RESOLVED, Refusal, Verdict, rows};
@@ -78,6 +78,18 @@ pub async fn withdraw(
         return Ok(Some(found.state));
     }
     end(connection, &found, GateState::Withdrawn, at).await
+}
+
+/// Withdraws all gates that a run still asks; returns how many.
+///
+/// # Errors
+/// The database fails.
+pub async fn withdraw_all(connection: &mut Connection, org: OrgId, run: RunId, at: Timestamp) -> Result<usize> {
+    let pending = rows::pending_of(connection, org, run).await?;
+    for gate in &pending {
+        withdraw(connection, org, *gate, at).await?;
+    }
+    Ok(pending.len())
 }
 
 /// Why a decision does not count, if it does not.

@@ -10,7 +10,7 @@
 mod decide;
 mod rows;
 
-pub use decide::{decide, expire, withdraw};
+pub use decide::{decide, expire, withdraw, withdraw_all};
 use definitions::Data;
 use engine::{OrgId, RunId, Step, Timestamp};
 use serde::Serialize;

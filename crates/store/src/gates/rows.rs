@@ -90,6 +90,18 @@ pub(super) async fn lock(connection: &mut Connection, org: OrgId, gate: GateId) 
     row.map(GateRow::gate).transpose()
 }
 
+/// The gates that a run still asks, in the order in which they are to be locked.
+pub(super) async fn pending_of(connection: &mut Connection, org: OrgId, run: RunId) -> Result<Vec<GateId>> {
+    let gates = sqlx::query_scalar!(
+        "select gate_id from gates where org_id = $1 and state = 'pending' and run_id = $2 order by gate_id",
+        org.0,
+        run.0
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(gates.into_iter().map(GateId).collect())
+}
+
 /// A gate's decisions, the first first.
 pub(super) async fn decisions(connection: &mut Connection, gate: GateId) -> Result<Vec<(Decision, Timestamp)>> {
     let rows = sqlx::query!(
