@@ -4,13 +4,14 @@
 //! what the run is doing, and asking twice for the same retry is asking once.
 
 use chrono::{DateTime, Utc};
-use engine::{AgentId, CloudEvent, Data};
+use engine::{AgentId, CloudEvent, Data, RunId};
 use serde_json::json;
-use store::{Connection, commands, events};
+use store::{Connection, commands, events, gates};
+use uuid::Uuid;
 
 use super::rows::{self, Creation};
 use super::state::{Event, Status};
-use super::transition;
+use super::{launch, transition};
 use crate::actor::{Actor, Cause};
 use crate::error::Error;
 
@@ -19,6 +20,9 @@ pub const RETRIED: &str = "com.stationmaster.creation.retry.v1";
 
 /// What wakes a run that waits for somebody to ask Genesis again.
 pub const GENESIS_RETRIED: &str = "com.stationmaster.creation.genesis-retry.v1";
+
+/// The workflow that tells the forge.
+const BUILD_CANCELLATION: &str = "build-cancellation";
 
 /// Asks for another try of a failed build, or of a failed code generation (`REQUIREMENTS R64`).
 ///
@@ -78,10 +82,14 @@ async fn retry(
     Ok(())
 }
 
-/// Calls a creation off, from any state that is not final, and ends its run.
+/// Calls a creation off, from any state that is not final.
+///
+/// Its run ends, its gates are withdrawn, and its build is cancelled by a run of its own, as the forge may be away. Hint at
+/// the queue `default` after the commit.
 ///
 /// # Errors
-/// [`Error::NotFound`] if there is no such agent; [`Error::Conflict`] if the creation has ended.
+/// [`Error::NotFound`] if there is no such agent; [`Error::Conflict`] if the creation has ended, or if a build is to be
+/// cancelled and the workflow for that is not registered.
 pub async fn cancel(
     connection: &mut Connection,
     actor: &Actor,
@@ -92,13 +100,32 @@ pub async fn cancel(
     let mut creation = lock_of(connection, actor, agent).await?;
     let cause = Cause::from(actor);
     let cancelled = Event::Cancelled { reason: reason.to_owned() };
+    let builds = matches!(creation.state.status(), Status::CicdRunning | Status::CicdFailed);
     transition::apply(connection, &cause, &mut creation, cancelled, json!({"reason": reason}), now).await?;
+    gates::withdraw_all(connection, actor.org, creation.run(), now).await?;
+    if builds {
+        cancel_build(connection, actor, &creation, now).await?;
+    }
     let cancel = commands::Command::Cancel { reason: reason.to_owned() };
     match commands::send(connection, actor.org, creation.run(), &cancel).await {
         // A run that has ended by itself needs no ending.
         Ok(_) | Err(store::Error::CommandRefused { .. }) => Ok(()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Has the build ended that a creation waited for; a failed one may still be at its other stages.
+async fn cancel_build(
+    connection: &mut Connection,
+    actor: &Actor,
+    creation: &Creation,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let repository = creation.code.as_ref().and_then(|code| code.get("repository"));
+    let (Some(repository), Some(build)) = (repository, creation.dispatched().run_id) else { return Ok(()) };
+    let input = json!({"creationId": creation.creation_id, "repository": repository, "ci": {"runId": build}});
+    let run = RunId(Uuid::new_v5(&creation.run_id, BUILD_CANCELLATION.as_bytes()));
+    launch::launch(connection, actor, BUILD_CANCELLATION, run, input, now).await
 }
 
 async fn lock_of(connection: &mut Connection, actor: &Actor, agent: AgentId) -> Result<Creation, Error> {

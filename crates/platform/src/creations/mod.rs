@@ -11,6 +11,7 @@ pub(crate) mod build_rows;
 pub(crate) mod builds;
 pub mod ci;
 mod commands;
+mod launch;
 mod list;
 pub mod progress;
 pub(crate) mod reports;

@@ -1,21 +1,19 @@
 //! Endpoint 32: somebody asks for an agent. Agent, creation, run and audit row appear together or not at all.
 
 use chrono::{DateTime, Utc};
-use engine::{AgentId, Data, RunId};
+use engine::{AgentId, RunId};
 use serde::Serialize;
 use serde_json::json;
-use store::{Connection, definitions, runs};
+use store::Connection;
 
 use super::state::{State, Status};
-use super::{rows, timeline};
-use crate::NAMESPACE;
+use super::{launch, rows, timeline};
 use crate::actor::{Actor, Cause};
 use crate::agents::{self, CreationRequest, Manifest};
 use crate::error::Error;
 use crate::ids::{CreationId, fresh};
 
 const WORKFLOW: &str = "agent-creation";
-const QUEUE: &str = "default";
 
 /// How creations are run here.
 #[derive(Debug, Clone, Copy, Default)]
@@ -72,45 +70,19 @@ pub async fn request(
         timeline: &timeline::requested(now),
     };
     rows::insert(connection, actor.org, &new, now).await?;
-    start(connection, actor, &new, options, now).await?;
-    let cause = Cause::from(actor).about(run);
-    let details = json!({"agent_id": agent, "manifest": manifest, "supersedes": supersedes});
-    cause.audit(connection, "creation.requested", format!("creation/{id}"), details, now).await?;
-    Ok(Requested { agent_id: agent, creation_id: id, run_id: run, status: new.state.status(), created_at: now })
-}
-
-async fn start(
-    connection: &mut Connection,
-    actor: &Actor,
-    new: &rows::New<'_>,
-    options: Options,
-    now: DateTime<Utc>,
-) -> Result<(), Error> {
-    let versions = definitions::versions(connection, actor.org, NAMESPACE, WORKFLOW).await?;
-    let Some((_, definition)) = versions.into_iter().next() else {
-        let detail = format!("the workflow {NAMESPACE}/{WORKFLOW} is not registered: register it, then ask again");
-        return Err(Error::conflict("workflow_registered", detail));
-    };
     let input = json!({
-        "creationId": new.id,
-        "agentId": new.agent,
-        "manifest": new.manifest,
+        "creationId": id,
+        "agentId": agent,
+        "manifest": manifest,
         "requestedBy": actor.user,
         "orchestrator": actor.email.as_deref().unwrap_or(&actor.user),
         "adminGate": options.admin_gate,
     });
-    let run = runs::NewRun {
-        id: new.run,
-        org: actor.org,
-        definition,
-        input: Data::from(input),
-        queue: QUEUE.to_owned(),
-        priority: runs::Priority::Normal,
-        started_by: format!("user:{}", actor.user),
-        at: now,
-    };
-    runs::start(connection, &run).await?;
-    Ok(())
+    launch::launch(connection, actor, WORKFLOW, run, input, now).await?;
+    let cause = Cause::from(actor).about(run);
+    let details = json!({"agent_id": agent, "manifest": manifest, "supersedes": supersedes});
+    cause.audit(connection, "creation.requested", format!("creation/{id}"), details, now).await?;
+    Ok(Requested { agent_id: agent, creation_id: id, run_id: run, status: new.state.status(), created_at: now })
 }
 
 async fn supersede(connection: &mut Connection, actor: &Actor, rejected: CreationId) -> Result<(), Error> {

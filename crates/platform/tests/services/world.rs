@@ -62,8 +62,9 @@ impl World {
         for org in [world.org, world.other] {
             sqlx::query(
                 "insert into definitions
-                 select $1, sha256(convert_to($1::text, 'UTF8')), 'stationmaster', 'agent-creation', '1.0.0', set_id, '',
-                        '{}', 'test', now() from function_sets",
+                 select $1, sha256(convert_to($1 || name, 'UTF8')), 'stationmaster', name, '1.0.0', set_id, '',
+                        '{}', 'test', now()
+                 from function_sets, unnest(array['agent-creation', 'build-cancellation']) as name",
             )
             .bind(org.0)
             .execute(&world.admin)
