@@ -1,16 +1,14 @@
 //! Starts the runs that carry creations out, in the transaction of what they are for.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Utc};
 use engine::{Data, RunId};
 use serde_json::Value;
 use store::{Connection, definitions, runs};
 
+use crate::NAMESPACE;
 use crate::actor::Actor;
 use crate::error::Error;
 
-const NAMESPACE: &str = "stationmaster";
 const QUEUE: &str = "default";
 
 /// Starts `run` of the newest version of one of our workflows; one that has been started stays as it is.
@@ -34,7 +32,6 @@ pub(super) async fn launch(
         id: run,
         org: actor.org,
         definition,
-        workflows: workflows(connection, actor).await?,
         input: Data::from(input),
         queue: QUEUE.to_owned(),
         priority: runs::Priority::Normal,
@@ -43,11 +40,4 @@ pub(super) async fn launch(
     };
     runs::start(connection, &run).await?;
     Ok(())
-}
-
-/// Every workflow of ours, so that the run keeps the versions that there are now (DESIGN 5, 9).
-async fn workflows(connection: &mut Connection, actor: &Actor) -> Result<BTreeMap<String, String>, Error> {
-    let all = definitions::list(connection, actor.org).await?;
-    let ours = all.into_iter().filter(|(id, _)| &*id.namespace == NAMESPACE);
-    Ok(ours.map(|(id, hash)| (id.to_string(), hash.to_string())).collect())
 }
