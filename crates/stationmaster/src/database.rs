@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use cluster::Cluster;
-use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _, postgres::PgConnectOptions};
 use store::{PoolSizes, Schema, Store};
 
 use crate::{cli, output::Failure};
@@ -30,7 +30,7 @@ impl Database {
     /// Opens the database; starts the embedded one where no URL is given.
     pub(crate) async fn open(arguments: &cli::Database) -> Result<Self, Failure> {
         let (options, cluster) = match &arguments.database_url {
-            Some(url) => (options(url)?, None),
+            Some(url) => (reachable(options(url)?).await?, None),
             None => {
                 let directory = data_directory(arguments.data.as_deref())?.join("postgres");
                 let cluster = Cluster::start(cluster::Options::new(directory)).await?;
@@ -67,6 +67,16 @@ impl Database {
             None => Ok(()),
         }
     }
+}
+
+/// These options, if a connection can be had by them now; else where there is none, which the database's own error leaves out.
+async fn reachable(options: PgConnectOptions) -> Result<PgConnectOptions, Failure> {
+    let connected = async { options.connect().await?.close().await }.await;
+    connected.map_err(|error: sqlx::Error| {
+        let place = format!("{}:{}", options.get_host(), options.get_port());
+        Failure::new(format!("the database at {place} (DATABASE_URL) cannot be used: {error}"))
+    })?;
+    Ok(options)
 }
 
 fn options(url: &str) -> Result<PgConnectOptions, Failure> {
