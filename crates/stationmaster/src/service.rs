@@ -148,7 +148,7 @@ fn router(
 
 /// Sets how fast durable time passes, if it should pass otherwise than it does.
 async fn scale_time(store: &Store, factor: f64) -> Result<(), Failure> {
-    let mut connection = store.engine().await?;
+    let mut connection = store.owner().await?; // no worker may move the clock
     let clock = engine_clock::read(&mut connection).await?;
     if (clock.factor() - factor).abs() > f64::EPSILON {
         engine_clock::set(&mut connection, clock.now(), factor).await?;

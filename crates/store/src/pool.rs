@@ -93,10 +93,18 @@ impl Store {
     /// # Errors
     /// A migration fails, or one that was applied has changed since.
     pub async fn migrate(&self) -> Result<()> {
-        let mut connection = sqlx::ConnectOptions::connect(&self.options).await?;
+        let mut connection = self.owner().await?;
         MIGRATIONS.run_direct(None, &mut connection, false).await?;
         sqlx::Connection::close(connection).await?;
         Ok(())
+    }
+
+    /// A connection of the login itself, in neither role: for the schema and the clock, which belong to their owner.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn owner(&self) -> Result<sqlx::PgConnection> {
+        Ok(sqlx::ConnectOptions::connect(&self.options).await?)
     }
 
     /// A name that changes whenever a migration does: for the template of test databases.
@@ -111,7 +119,7 @@ impl Store {
     /// # Errors
     /// The database cannot be reached.
     pub async fn check_schema(&self) -> Result<Schema> {
-        let mut connection = sqlx::ConnectOptions::connect(&self.options).await?;
+        let mut connection = self.owner().await?;
         let applied = match connection.list_applied_migrations(&MIGRATIONS.table_name).await {
             Err(MigrateError::Execute(error)) if is_missing_table(&error) => Vec::new(),
             applied => applied?,
