@@ -77,9 +77,10 @@ pub(crate) struct Service {
     #[arg(long, env = "STATIONMASTER_CONCURRENCY", default_value_t = 64, value_name = "N")]
     pub(crate) concurrency: usize,
 
-    /// How many seconds of a workflow's durable time pass in one real second; for development and tests.
-    #[arg(long, env = "STATIONMASTER_TIME_SCALE", default_value_t = 1.0, value_name = "FACTOR")]
-    pub(crate) time_scale: f64,
+    /// How many seconds of a workflow's durable time pass in one real second, from now on and for every process on the
+    /// database; for development and tests.
+    #[arg(long, env = "STATIONMASTER_TIME_SCALE", value_name = "FACTOR")]
+    pub(crate) time_scale: Option<f64>,
 
     /// A reference to the secret that signs bearer tokens: `env:NAME` or `file:PATH`, at least 64 characters.
     #[arg(long, env = "STATIONMASTER_JWT_SECRET", value_name = "REFERENCE")]

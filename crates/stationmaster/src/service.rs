@@ -1,6 +1,9 @@
 //! The running service: database, worker and API, started in this order and stopped in the other.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+};
 
 use api::{Api, Parts, auth::Authenticator, metrics, stored::Stored, webhooks};
 use platform::{creations, handoffs};
@@ -58,14 +61,16 @@ impl Service {
         let database = Database::open(&arguments.database).await?;
         database.make_ready().await?;
         let store = database.store.clone();
-        scale_time(&store, arguments.time_scale).await?;
+        if let Some(factor) = arguments.time_scale {
+            scale_time(&store, factor).await?;
+        }
 
         let (mut parts, mut beside, shutdown) = (JoinSet::new(), JoinSet::new(), CancellationToken::new());
         let (hints, hinting) = Hints::new(store.clone());
         beside.spawn(hinting);
         let catalogue = Catalogue::new(&arguments.home, composition::host_functions());
         let registered = register::register(&store, DEFAULT_ORG, &catalogue, clock::now()).await?;
-        let base = Url::parse(&format!("http://{}", address.unwrap_or(arguments.listen)))?;
+        let base = Url::parse(&format!("http://{}", reachable(address.unwrap_or(arguments.listen))))?;
         let forge = Forge::open(arguments, &data, &base).await?;
         let functions = composition::functions(arguments, &forge)?;
         let queues = vec![Queue { name: "default".to_owned(), concurrency: arguments.concurrency }];
@@ -125,6 +130,10 @@ fn router(
     hints: Hints,
     forge: &Forge,
 ) -> Result<axum::Router, Failure> {
+    if arguments.database.database_url.is_some() && arguments.jwt_secret.is_none() {
+        let why = "other processes on this database must know it too (env:NAME or file:/path, at least 64 characters)";
+        return Err(Failure::new(format!("STATIONMASTER_JWT_SECRET is missing: {why}")));
+    }
     let keys = signing_keys(arguments.jwt_secret.as_deref(), data)?;
     let stored = Arc::new(Stored::new(store.clone(), hints.clone()));
     let sources = composition::webhook_sources(&arguments.home)?;
@@ -144,6 +153,15 @@ fn router(
         clock: clock::machine(),
     });
     Ok(api::router(&api, webhooks))
+}
+
+/// The address by which this machine reaches a listener: one that listens everywhere is reached on loopback.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        ip if !ip.is_unspecified() => address,
+        IpAddr::V4(_) => (Ipv4Addr::LOCALHOST, address.port()).into(),
+        IpAddr::V6(_) => (Ipv6Addr::LOCALHOST, address.port()).into(),
+    }
 }
 
 /// Sets how fast durable time passes, if it should pass otherwise than it does.

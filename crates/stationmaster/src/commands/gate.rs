@@ -19,7 +19,10 @@ pub(crate) async fn gate(output: Output, verb: Gate) -> Result<(), Failure> {
             output.document(|| answer);
         }
         Gate::Decide { remote, gate, verdict, reason } => {
-            let body = json!({ "verdict": verdict, "reason": reason });
+            let mut body = json!({ "verdict": verdict });
+            if let Some(reason) = reason {
+                body["reason"] = reason.into();
+            }
             let answer = Client::new(&remote)?.post(&format!("/gates/{gate}/decisions"), &body).await?;
             output.line(|| format!("{gate} is {}", answer["status"].as_str().unwrap_or("unchanged")));
             output.document(|| answer);
