@@ -18,6 +18,7 @@ pub mod events;
 pub mod health;
 mod id;
 pub mod json;
+mod linger;
 mod media;
 pub mod metrics;
 mod page;

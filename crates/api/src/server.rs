@@ -26,7 +26,7 @@ use utoipa::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    Api, events, health, metrics, problem, reference, request,
+    Api, events, health, linger, metrics, problem, reference, request,
     routes::{agents, definitions, gates, handoffs, inputs, runs, slas},
 };
 
@@ -115,6 +115,7 @@ pub fn openapi() -> Value {
 pub fn router(api: &Api, webhooks: Router) -> Router {
     let (routes, _) = documented().split_for_parts();
     let layers = ServiceBuilder::new()
+        .layer(from_fn(linger::read_on))
         .layer(map_request(async |request| request::drop_unsafe_id(request)))
         .layer(SetRequestIdLayer::new(request::HEADER, request::Uuids::new(api.clock())))
         .layer(map_request(async |request| request::remember_id(request)))
