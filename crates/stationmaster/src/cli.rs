@@ -157,8 +157,13 @@ pub(crate) struct Demo {
 /// A token to mint.
 #[derive(Debug, Args, Clone)]
 pub(crate) struct Token {
-    #[command(flatten)]
-    pub(crate) service: Service,
+    /// The data directory whose generated secret signs the token.
+    #[arg(long, env = "STATIONMASTER_DATA", value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+
+    /// A reference to the secret that signs it instead: `env:NAME` or `file:PATH`.
+    #[arg(long, env = "STATIONMASTER_JWT_SECRET", value_name = "REFERENCE")]
+    pub(crate) jwt_secret: Option<String>,
 
     /// Who the token speaks for.
     #[arg(long, default_value = "developer@waooaw.com", value_name = "USER")]

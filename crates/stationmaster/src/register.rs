@@ -12,8 +12,13 @@ pub(crate) async fn register(
     catalogue: &Catalogue,
     at: Timestamp,
 ) -> Result<usize, Failure> {
+    let workflows = catalogue.workflows();
+    if !workflows.is_dir() {
+        let why = "it holds the definitions of the service; name its parent directory by --home or STATIONMASTER_HOME";
+        return Err(Failure::new(format!("{} is no directory: {why}", workflows.display())));
+    }
     let mut checked = Vec::new();
-    for file in catalogue.check(&catalogue.workflows())? {
+    for file in catalogue.check(&workflows)? {
         let definition = file.definition.map_err(|findings| {
             let lines: Vec<_> = findings.iter().map(|finding| format!("{}:{finding}", file.file.display())).collect();
             Failure::new(lines.join("\n"))

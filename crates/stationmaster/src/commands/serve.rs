@@ -67,6 +67,7 @@ async fn register_again(output: Output, service: &Service) {
     let registered =
         register::register(&service.database.store, DEFAULT_ORG, &service.catalogue, crate::clock::now()).await;
     match registered {
+        Ok(1) => output.line(|| "1 definition registered".to_owned()),
         Ok(new) => output.line(|| format!("{new} definitions registered")),
         Err(failure) => output.line(|| failure.message().to_owned()),
     }

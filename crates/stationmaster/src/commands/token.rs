@@ -32,8 +32,8 @@ pub(crate) fn signing_keys(reference: Option<&str>, data: &Path) -> Result<Keys,
 
 /// Prints a token.
 pub(crate) fn token(output: Output, arguments: &cli::Token) -> Result<(), Failure> {
-    let data = database::data_directory(arguments.service.database.data.as_deref())?;
-    let keys = signing_keys(arguments.service.jwt_secret.as_deref(), &data)?;
+    let data = database::data_directory(arguments.data.as_deref())?;
+    let keys = signing_keys(arguments.jwt_secret.as_deref(), &data)?;
     let roles = arguments.roles.iter().map(|role| role.parse::<Role>()).collect::<Result<BTreeSet<_>, _>>()?;
     let roles = Roles::try_from(roles)?;
     let lifetime = TimeDelta::hours(i64::from(arguments.hours));

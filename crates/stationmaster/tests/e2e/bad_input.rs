@@ -106,6 +106,13 @@ async fn a_definition_that_is_refused_is_named_with_its_line() {
 }
 
 #[tokio::test]
+async fn a_home_without_definitions_is_named() {
+    let site = Site::new();
+    std::fs::create_dir(site.path("home")).unwrap();
+    refused(&site, &site.run(&["dev"]).await, &["home/workflows", "--home"]);
+}
+
+#[tokio::test]
 async fn missing_tools_are_named_by_the_doctor() {
     let site = Site::new();
     let mut doctor = site.command(&["doctor"]);
