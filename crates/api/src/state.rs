@@ -7,13 +7,16 @@ use platform::{
     creations,
     handoffs::{self, EvidenceChecker},
 };
-use store::{Hints, Store};
+use store::{Hints, Library, Store};
 
 use crate::{Clock, auth::Authenticator, health::Probes, metrics::Handle, webhooks::EventSink};
 
 /// Everything behind the routes; clones share it.
 #[derive(Clone)]
-pub struct Api(Arc<Parts>);
+pub struct Api {
+    parts: Arc<Parts>,
+    library: Library,
+}
 
 /// The parts of an [`Api`].
 pub struct Parts {
@@ -43,55 +46,60 @@ impl Api {
     /// The state of the routes.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts))
+        Self { library: Library::new(parts.store.clone()), parts: Arc::new(parts) }
     }
 
     pub(crate) fn store(&self) -> &Store {
-        &self.0.store
+        &self.parts.store
+    }
+
+    /// The definitions that runs are started of, parsed once.
+    pub(crate) fn library(&self) -> &Library {
+        &self.library
     }
 
     pub(crate) fn hints(&self) -> &Hints {
-        &self.0.hints
+        &self.parts.hints
     }
 
     pub(crate) fn sink(&self) -> &dyn EventSink {
-        &*self.0.sink
+        &*self.parts.sink
     }
 
     pub(crate) fn probes(&self) -> &dyn Probes {
-        &*self.0.probes
+        &*self.parts.probes
     }
 
     pub(crate) fn evidence(&self) -> &dyn EvidenceChecker {
-        &*self.0.evidence
+        &*self.parts.evidence
     }
 
     pub(crate) fn creations(&self) -> creations::Options {
-        self.0.creations
+        self.parts.creations
     }
 
     pub(crate) fn reviews(&self) -> handoffs::Options {
-        self.0.reviews
+        self.parts.reviews
     }
 
     pub(crate) fn metrics(&self) -> Option<&Handle> {
-        self.0.metrics.as_ref()
+        self.parts.metrics.as_ref()
     }
 
     pub(crate) fn clock(&self) -> &Clock {
-        &self.0.clock
+        &self.parts.clock
     }
 }
 
 impl FromRef<Api> for Authenticator {
     fn from_ref(api: &Api) -> Self {
-        api.0.authenticator.clone()
+        api.parts.authenticator.clone()
     }
 }
 
 impl fmt::Debug for Api {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
+        fmt::Debug::fmt(&self.parts, f)
     }
 }
 

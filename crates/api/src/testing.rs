@@ -1,7 +1,7 @@
 //! What the tests of this crate share: a fixed clock, a table of permissions, a sink and probes in memory, and a client.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
 };
 
@@ -12,7 +12,7 @@ use axum::{
 };
 use chrono::TimeZone;
 use cluster::testing::TestDatabase;
-use definitions::ContentHash;
+use definitions::Definition;
 use engine::OrgId;
 use futures::future::{BoxFuture, FutureExt, ready};
 use platform::{
@@ -123,22 +123,19 @@ pub(crate) struct Live {
     pub(crate) database: TestDatabase,
 }
 
-/// The definition that [`Live`] has registered for [`ORG`], as `test/echo:1.0.0`.
-pub(crate) const DEFINITION: ContentHash = ContentHash([7; 32]);
+/// The definition that [`Live`] has registered for [`ORG`].
+const ECHO: &str = "
+document: { dsl: '1.0.3', namespace: test, name: echo, version: '1.0.0' }
+input: { schema: { document: { type: object, properties: { n: { type: integer } }, required: [ n ] } } }
+do: [ { echo: { set: { n: '${ .n }' } } } ]
+";
 
 /// Migrates, registers the definition, and stops the clock, so that answers do not vary.
 async fn prepare(pool: sqlx::PgPool) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let options = (*pool.connect_options()).clone();
     Store::new(options, PoolSizes::default()).migrate().await?;
-    sqlx::query("insert into function_sets (functions) values ('{}')").execute(&pool).await?;
-    sqlx::query(
-        "insert into definitions (org_id, hash, namespace, name, version, needs, source, functions, created_by, created_at)
-         select $1, $2, 'test', 'echo', '1.0.0', set_id, '', '{}', 'system', now() from function_sets",
-    )
-    .bind(ORG.0)
-    .bind(DEFINITION.0.as_slice())
-    .execute(&pool)
-    .await?;
+    let echo = Definition::parse(ECHO, &BTreeMap::new())?;
+    store::definitions::register(&mut *pool.acquire().await?, ORG, &echo, "system", clock()()).await?;
     sqlx::query(
         "insert into definitions (org_id, hash, namespace, name, version, needs, source, functions, created_by, created_at)
          select org_id, sha256(hash), 'stationmaster', 'agent-creation', '1.0.0', needs, '', '{}', 'system', now()

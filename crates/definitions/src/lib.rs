@@ -35,5 +35,5 @@ pub use events::{Correlation, EventFilter, Match, Pattern};
 pub use expression::{Expression, ExpressionError, Limits};
 pub use model::*;
 pub use pointer::Pointer;
-pub use schema::Schema;
+pub use schema::{Schema, Violation};
 pub use template::{Template, UriTemplate};

@@ -11,6 +11,23 @@ use crate::Data;
 /// Violations reported for one value.
 const VIOLATIONS: usize = 20;
 
+/// One rule of a schema that one value breaks; its text is for the caller and does not quote the value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// The offending value, as a JSON pointer; empty for the whole.
+    pub path: String,
+    /// The schema's keyword.
+    pub rule: String,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
 /// A compiled JSON schema.
 pub struct Schema {
     document: serde_json::Value,
@@ -51,15 +68,18 @@ impl Schema {
     /// Checks a value.
     ///
     /// # Errors
-    /// Each violation with the pointer of the offending value, for the caller; at most 20. Values are not quoted.
-    pub fn validate(&self, value: &Data) -> Result<(), Vec<String>> {
+    /// The violations; at most 20.
+    pub fn validate(&self, value: &Data) -> Result<(), Vec<Violation>> {
         let value = serde_json::Value::from(value);
-        let violations =
-            self.validator.iter_errors(&value).take(VIOLATIONS).map(|error| match error.instance_path().as_str() {
+        let violations = self.validator.iter_errors(&value).take(VIOLATIONS).map(|error| {
+            let path = error.instance_path().as_str();
+            let message = match path {
                 "" => error.masked_with("the value").to_string(),
                 path => error.masked_with(format!("`{path}`")).to_string(),
-            });
-        let violations: Vec<String> = violations.collect();
+            };
+            Violation { path: path.to_owned(), rule: error.kind().keyword().to_owned(), message }
+        });
+        let violations: Vec<_> = violations.collect();
         if violations.is_empty() { Ok(()) } else { Err(violations) }
     }
 
@@ -93,15 +113,13 @@ mod tests {
         assert_eq!(schema.validate(&Data::from(json!({"name": "abc"}))), Ok(()));
         let violations = schema.validate(&Data::from(json!({"token": 4711, "name": "S3CRET"}))).unwrap_err();
         assert_eq!(violations.len(), 2, "{violations:?}");
-        assert!(
-            violations.iter().any(|text| text.starts_with("`/token` ") && !text.contains("4711")),
-            "{violations:?}"
-        );
-        assert!(
-            violations.iter().any(|text| text.starts_with("`/name` ") && !text.contains("S3CRET")),
-            "{violations:?}"
-        );
-        assert!(schema.validate(&Data::NULL).unwrap_err()[0].starts_with("the value "));
+        for (path, rule, secret) in [("/token", "type", "4711"), ("/name", "pattern", "S3CRET")] {
+            let violation = violations.iter().find(|violation| violation.path == path).unwrap();
+            assert_eq!(violation.rule, rule);
+            let text = violation.to_string();
+            assert!(text.starts_with(&format!("`{path}` ")) && !text.contains(secret), "{text}");
+        }
+        assert!(schema.validate(&Data::NULL).unwrap_err()[0].message.starts_with("the value "));
     }
 
     #[test]

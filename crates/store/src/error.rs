@@ -40,6 +40,14 @@ pub enum Error {
         /// Its hash, or `namespace/name:version`.
         definition: String,
     },
+    /// What is stored is refused by this version of the program.
+    #[error("definition {definition} cannot be parsed by this version: {reason}")]
+    UnreadableDefinition {
+        /// `namespace/name:version`.
+        definition: String,
+        /// Why.
+        reason: String,
+    },
     /// Another text is registered under the same namespace, name and version.
     #[error("{0} is registered with another content: raise its version")]
     VersionTaken(String),

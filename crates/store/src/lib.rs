@@ -39,6 +39,7 @@ pub mod history;
 pub mod idempotency;
 mod json;
 pub mod lease;
+mod library;
 mod pool;
 pub mod retention;
 pub mod router;
@@ -52,6 +53,7 @@ pub use flush::{Committed, Flush, Parent, Recorded, Then};
 pub use function::{TransactionalFunction, TransactionalFuture, transact};
 pub use hints::{Hint, Hints};
 pub use lease::{Claim, Claimer, Lease, LeaseToken};
+pub use library::Library;
 pub use pool::{PoolSizes, Schema, Store};
 
 /// A connection, or a transaction that is under way on it.

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use engine::Secrets;
-use store::{Committer, Hints, Store};
+use store::{Committer, Hints, Library, Store};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -11,7 +11,6 @@ use crate::{
     clock::Clock,
     drive::{Drive, End, Stop},
     leases::Activation,
-    library::Library,
     metrics,
     turns::{Turn, Turns},
 };
@@ -107,17 +106,10 @@ pub(crate) enum Unread {
 impl From<store::Error> for Unread {
     fn from(error: store::Error) -> Self {
         match error {
-            store::Error::Corrupt { .. } | store::Error::UnknownDefinition { .. } => Self::Broken(error.to_string()),
+            store::Error::Corrupt { .. }
+            | store::Error::UnknownDefinition { .. }
+            | store::Error::UnreadableDefinition { .. } => Self::Broken(error.to_string()),
             error => Self::Failed(error),
-        }
-    }
-}
-
-impl From<crate::library::Error> for Unread {
-    fn from(error: crate::library::Error) -> Self {
-        match error {
-            crate::library::Error::Store(error) => error.into(),
-            unreadable @ crate::library::Error::Unreadable { .. } => Self::Broken(unreadable.to_string()),
         }
     }
 }

@@ -21,7 +21,6 @@ mod drive;
 mod driver;
 mod functions;
 mod leases;
-mod library;
 mod metrics;
 mod router;
 mod sequencer;
@@ -33,14 +32,14 @@ use std::sync::Arc;
 pub use config::{Config, Queue};
 use engine::{SEMANTICS, Secrets};
 pub use functions::Functions;
-use store::{Claimer, Committer, Hints, Store};
+use store::{Claimer, Committer, Hints, Library, Store};
 use thiserror::Error;
 use tokio::task::JoinSet;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use ulid::Ulid;
 use uuid::Uuid;
 
-use crate::{clock::Clock, dispatcher::Dispatch, driver::Driver, leases::Leases, library::Library, turns::Turns};
+use crate::{clock::Clock, dispatcher::Dispatch, driver::Driver, leases::Leases, turns::Turns};
 
 /// A worker that has not been started.
 #[derive(Debug)]

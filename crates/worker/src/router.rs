@@ -9,15 +9,12 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use definitions::{Data, EventFilter, Expression, Limits, TaskKind};
 use engine::{RunId, input_hash};
 use store::{
-    Hint, Hints, Store,
+    Error, Hint, Hints, Library, Result, Store,
     router::{self, Candidate, Match, StoredEvent},
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    library::{Error, Library},
-    metrics, sweep,
-};
+use crate::{metrics, sweep};
 
 /// Events, waits and rows that are read at once.
 const PAGE: u32 = 256;
@@ -38,12 +35,7 @@ pub(crate) async fn run(store: Store, library: Library, hints: Hints, poll: Dura
 ///
 /// # Errors
 /// The database fails, or a definition cannot be read.
-pub(crate) async fn look_back(
-    store: &Store,
-    library: &Library,
-    hints: &Hints,
-    run: Option<RunId>,
-) -> Result<usize, Error> {
+pub(crate) async fn look_back(store: &Store, library: &Library, hints: &Hints, run: Option<RunId>) -> Result<usize> {
     let router = Router { store, library, hints };
     let waits = router::unscanned(&mut *store.engine().await?, run, PAGE).await?;
     for wait in &waits {
@@ -64,7 +56,7 @@ struct Router<'a> {
 
 impl Router<'_> {
     /// Routes a page of events. Returns how many it was.
-    async fn route(&self) -> Result<usize, Error> {
+    async fn route(&self) -> Result<usize> {
         let events = router::unrouted(&mut *self.store.engine().await?, PAGE).await?;
         for event in &events {
             self.route_event(event).await?;
@@ -77,7 +69,7 @@ impl Router<'_> {
         Ok(events.len())
     }
 
-    async fn route_event(&self, event: &StoredEvent) -> Result<(), Error> {
+    async fn route_event(&self, event: &StoredEvent) -> Result<()> {
         let envelope = event.event.envelope();
         let ways = router::correlations(&mut *self.store.engine().await?, event.org, &event.event.kind).await?;
         for way in &ways {
@@ -89,7 +81,7 @@ impl Router<'_> {
                         .await?;
                 let mut matches = Vec::new();
                 for candidate in &page {
-                    if self.accepts(candidate, &envelope).await {
+                    if self.accepts(candidate, &envelope).await? {
                         matches.push(Match { event, candidate });
                     }
                 }
@@ -104,7 +96,7 @@ impl Router<'_> {
     }
 
     /// Matches one wait with earlier events.
-    async fn look_back(&self, wait: &Candidate) -> Result<(), Error> {
+    async fn look_back(&self, wait: &Candidate) -> Result<()> {
         let mut after = None;
         loop {
             let page = router::earlier(&mut *self.store.engine().await?, wait, after, PAGE).await?;
@@ -112,7 +104,7 @@ impl Router<'_> {
             for event in &page {
                 let envelope = event.event.envelope();
                 let keyed = key(&wait.correlation, &envelope).is_some_and(|key| key == wait.key);
-                if keyed && self.accepts(wait, &envelope).await {
+                if keyed && self.accepts(wait, &envelope).await? {
                     matches.push(Match { event, candidate: wait });
                 }
             }
@@ -125,16 +117,19 @@ impl Router<'_> {
     }
 
     /// Whether a wait's filter holds for an event.
-    async fn accepts(&self, wait: &Candidate, envelope: &Data) -> bool {
+    ///
+    /// A definition that cannot be read at this moment is no answer: the event stays unrouted.
+    async fn accepts(&self, wait: &Candidate, envelope: &Data) -> Result<bool> {
         let definition = match self.library.get(wait.org, wait.definition).await {
             Ok(definition) => definition,
-            Err(error) => {
+            Err(error @ (Error::UnknownDefinition { .. } | Error::UnreadableDefinition { .. })) => {
                 tracing::warn!(run.id = %wait.run, %error, "a wait for events cannot be evaluated; its run is not woken");
-                return false;
+                return Ok(false);
             }
+            Err(error) => return Err(error),
         };
         let Some(TaskKind::Listen(listen)) = definition.task(&wait.step.pointer).map(|task| &task.kind) else {
-            return false;
+            return Ok(false);
         };
         let any = EventFilter::default();
         let filter = match listen.strategy.filters() {
@@ -142,15 +137,15 @@ impl Router<'_> {
             filters => filters.get(wait.filter),
         };
         let unbound = |_: &str| Data::NULL;
-        filter.is_some_and(|filter| {
+        Ok(filter.is_some_and(|filter| {
             filter.matches(envelope, &unbound, Limits::default()).unwrap_or_else(|error| {
                 tracing::debug!(run.id = %wait.run, step = %wait.step, %error, "a filter failed on an event, which so does not match");
                 false
             })
-        })
+        }))
     }
 
-    async fn deliver(&self, matches: &[Match<'_>]) -> Result<(), Error> {
+    async fn deliver(&self, matches: &[Match<'_>]) -> Result<()> {
         let mut queues = BTreeSet::new();
         for chunk in matches.chunks(CHUNK) {
             let mut transaction = self.store.begin_engine().await?;

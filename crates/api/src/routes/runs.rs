@@ -48,11 +48,16 @@ pub(crate) async fn start(State(api): State<Api>, caller: Caller, id: RequestId,
     let run = RunId(request::fresh_id(unit.at()));
     let DefinitionName { namespace, name, version } = body.definition;
     let definition = definitions::find(unit.connection(), caller.org, &namespace, &name, version.as_deref()).await?;
+    let input = Data::from(body.input);
+    if let Some(schema) = &api.library().get_on(unit.connection(), caller.org, definition).await?.workflow.input.schema
+    {
+        schema.validate(&input).map_err(refuse_input)?;
+    }
     let new = NewRun {
         id: run,
         org: caller.org,
         definition,
-        input: Data::from(body.input),
+        input,
         queue: body.queue.unwrap_or_else(|| "default".to_owned()),
         priority: body.priority.into(),
         started_by: caller.actor(),
@@ -74,6 +79,12 @@ fn refuse_reserved(definition: &DefinitionName) -> Result<(), Problem> {
     let message =
         format!("runs of {}/{} are started by the endpoints that ask for them", definition.namespace, definition.name);
     Err(Problem::invalid(vec![Violation::new("/definition/namespace", "reserved", message)]))
+}
+
+/// What a run would fault with is told to who starts it.
+fn refuse_input(violations: Vec<::definitions::Violation>) -> Problem {
+    let violations = violations.into_iter();
+    Problem::invalid(violations.map(|v| Violation::new(format!("/input{}", v.path), v.rule, v.message)).collect())
 }
 
 /// Which runs to list.

@@ -106,6 +106,25 @@ async fn a_refused_request_leaves_its_key_unused() {
 }
 
 #[tokio::test]
+async fn an_input_that_breaks_the_definitions_schema_starts_nothing() {
+    let live = Live::new().await;
+    let admin = token(&[Role::Admin]);
+    for (input, field, rule) in [(json!({"n": "one"}), "/input/n", "type"), (json!({}), "/input", "required")] {
+        let mut body = start();
+        body["input"] = input;
+        let refused = post(&live.router, "/runs", &admin, &body).await;
+        let violation = &refused["body"]["violations"][0];
+        assert_eq!(
+            (&refused["status"], &violation["field"], &violation["rule"]),
+            (&json!(422), &json!(field), &json!(rule)),
+            "{refused}"
+        );
+    }
+    assert_eq!(live.count("select count(*) from runs").await, 0);
+    assert_eq!(live.count("select count(*) from audit").await, 0);
+}
+
+#[tokio::test]
 async fn nobody_starts_a_run_of_the_services_own_workflows() {
     let live = Live::new().await;
     let admin = token(&[Role::Admin]);

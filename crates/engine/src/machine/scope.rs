@@ -159,7 +159,8 @@ fn date_time(at: Timestamp) -> Data {
 /// Checks a value against a schema, if there is one.
 pub(super) fn check(schema: Option<&Schema>, value: &Data, what: &str) -> Result<(), Fault> {
     let Some(schema) = schema else { return Ok(()) };
-    schema
-        .validate(value)
-        .map_err(|violations| Fault::new(FaultKind::Validation, format!("{what}: {}", violations.join("; "))))
+    schema.validate(value).map_err(|violations| {
+        let violations: Vec<_> = violations.iter().map(ToString::to_string).collect();
+        Fault::new(FaultKind::Validation, format!("{what}: {}", violations.join("; ")))
+    })
 }

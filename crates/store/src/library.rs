@@ -7,26 +7,15 @@ use std::{
 
 use definitions::{Catalog, ContentHash, Definition, FunctionName, Resolution};
 use engine::OrgId;
-use store::{Store, definitions::Stored};
-use thiserror::Error;
+
+use crate::{Connection, Error, Result, Store, definitions::Stored};
 
 /// How many definitions are kept in memory.
 const CAPACITY: usize = 1024;
 
-/// Why a definition is not at hand.
-#[derive(Debug, Error)]
-pub(crate) enum Error {
-    /// It could not be read.
-    #[error(transparent)]
-    Store(#[from] store::Error),
-    /// What is stored is refused by this version of the program.
-    #[error("definition {hash} cannot be parsed by this version: {reason}")]
-    Unreadable { hash: ContentHash, reason: String },
-}
-
 /// The definitions that have been needed; cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Library {
+pub struct Library {
     store: Store,
     parsed: Arc<Mutex<Parsed>>,
 }
@@ -34,7 +23,9 @@ pub(crate) struct Library {
 type Parsed = HashMap<(OrgId, ContentHash), Arc<Definition>>;
 
 impl Library {
-    pub(crate) fn new(store: Store) -> Self {
+    /// An empty library over this database.
+    #[must_use]
+    pub fn new(store: Store) -> Self {
         Self { store, parsed: Arc::default() }
     }
 
@@ -42,11 +33,30 @@ impl Library {
     ///
     /// # Errors
     /// It is not registered, or is refused.
-    pub(crate) async fn get(&self, org: OrgId, hash: ContentHash) -> Result<Arc<Definition>, Error> {
-        if let Some(definition) = self.parsed().get(&(org, hash)) {
-            return Ok(Arc::clone(definition));
+    pub async fn get(&self, org: OrgId, hash: ContentHash) -> Result<Arc<Definition>> {
+        match self.known(org, hash) {
+            Some(definition) => Ok(definition),
+            None => self.read(&mut *self.store.engine().await?, org, hash).await,
         }
-        let stored = store::definitions::get(&mut *self.store.engine().await?, org, hash).await?;
+    }
+
+    /// The same, for who has a connection already.
+    ///
+    /// # Errors
+    /// It is not registered, or is refused.
+    pub async fn get_on(&self, connection: &mut Connection, org: OrgId, hash: ContentHash) -> Result<Arc<Definition>> {
+        match self.known(org, hash) {
+            Some(definition) => Ok(definition),
+            None => self.read(connection, org, hash).await,
+        }
+    }
+
+    fn known(&self, org: OrgId, hash: ContentHash) -> Option<Arc<Definition>> {
+        self.parsed().get(&(org, hash)).cloned()
+    }
+
+    async fn read(&self, connection: &mut Connection, org: OrgId, hash: ContentHash) -> Result<Arc<Definition>> {
+        let stored = crate::definitions::get(connection, org, hash).await?;
         let definition = Arc::new(parse(&stored)?);
         let mut parsed = self.parsed();
         if parsed.len() >= CAPACITY {
@@ -61,8 +71,8 @@ impl Library {
     }
 }
 
-fn parse(stored: &Stored) -> Result<Definition, Error> {
-    let refused = |reason: String| Error::Unreadable { hash: stored.hash, reason };
+fn parse(stored: &Stored) -> Result<Definition> {
+    let refused = |reason: String| Error::UnreadableDefinition { definition: stored.id.to_string(), reason };
     let definition =
         Definition::parse(&stored.source, &Linked(&stored.functions)).map_err(|found| refused(found.to_string()))?;
     if definition.hash != stored.hash {
