@@ -180,3 +180,33 @@ fn key(expressions: &[Arc<str>], envelope: &Data) -> Option<Option<String>> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use definitions::ContentHash;
+    use engine::{OrgId, Step};
+    use sqlx::postgres::PgConnectOptions;
+    use store::{PoolSizes, router::SubscriptionId};
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_definition_that_cannot_be_read_now_is_no_mismatch() {
+        let store = Store::new(PgConnectOptions::new().host("127.0.0.1").port(1), PoolSizes::default());
+        let (library, hints) = (Library::new(store.clone()), Hints::new(store.clone()).0);
+        let wait = Candidate {
+            id: SubscriptionId(1),
+            org: OrgId(Uuid::nil()),
+            run: RunId(Uuid::nil()),
+            definition: ContentHash([7; 32]),
+            step: Step { pointer: definitions::Pointer::root(), visit: 0 },
+            filter: 0,
+            event_type: None,
+            correlation: Vec::new(),
+            key: None,
+        };
+        let router = Router { store: &store, library: &library, hints: &hints };
+        assert!(matches!(router.accepts(&wait, &Data::object()).await, Err(Error::Database(_))));
+    }
+}
