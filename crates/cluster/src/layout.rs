@@ -17,9 +17,11 @@ use crate::account::Account;
 /// Between two looks at something that cannot be waited for.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
 
-/// A socket's path has at most 103 bytes on macOS (107 on Linux), of which
-/// PostgreSQL takes `/.s.PGSQL.5432`.
-const LONGEST_SOCKET_DIRECTORY: usize = 103 - "/.s.PGSQL.5432".len();
+/// The socket's file name; there is no TCP port, but PostgreSQL puts one into it.
+pub(crate) const SOCKET: &str = ".s.PGSQL.5432";
+
+/// A socket's path has at most 103 bytes on macOS (107 on Linux).
+const LONGEST_SOCKET_DIRECTORY: usize = 103 - "/".len() - SOCKET.len();
 
 /// A log that grew beyond this is emptied at the next start of the server.
 const LONGEST_LOG_BYTES: u64 = 16 << 20;
@@ -144,6 +146,21 @@ impl Layout {
 
     fn run(&self) -> PathBuf {
         self.directory.join("run")
+    }
+
+    /// Removes the pids that a dead server left. PostgreSQL takes whatever process has such a pid now for its predecessor:
+    /// the killed one itself while nobody has reaped it, or, after a power cut, anybody. Called with the log locked, so
+    /// that no server of ours lives, and while nobody listens, as one that was started by hand on our data would.
+    pub(crate) fn remove_pids(&self) -> Result<(), Error> {
+        for path in [self.data().join("postmaster.pid"), self.run().join(format!("{SOCKET}.lock"))] {
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::Io { action: format!("remove {}", path.display()), source: error });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// The log, locked for the server that is about to write it: it inherits

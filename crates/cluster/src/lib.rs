@@ -64,7 +64,7 @@ impl Options {
     /// A cluster in `directory`, from the machine's own binaries.
     #[must_use]
     pub fn new(directory: impl Into<PathBuf>) -> Self {
-        Self { directory: directory.into(), search: Search::machine(), patience: Duration::from_secs(60) }
+        Self { directory: directory.into(), search: Search::machine(), patience: Duration::from_secs(180) }
     }
 
     /// A cluster in the directory `postgres` of [`data_home`].

@@ -15,10 +15,10 @@ use sqlx::postgres::PgConnectOptions;
 
 use crate::account::Account;
 use crate::binaries::Binaries;
-use crate::layout::{Layout, TICK};
+use crate::layout::{Layout, SOCKET, TICK};
 use crate::{Error, SUPERUSER};
 
-/// Part of the socket's file name; there is no TCP port.
+/// Part of [`SOCKET`]; there is no TCP port.
 const PORT: u16 = 5432;
 
 /// How long a fast shutdown may take, in seconds.
@@ -97,6 +97,9 @@ pub(crate) async fn ensure(
         State::Ready(server) => return Ok((server, None)),
         State::Ended(log) => log,
     };
+    if ready_socket(&layout.data()).is_none() {
+        layout.remove_pids()?;
+    }
     let command = postgres(binaries, account, layout, Durability::Full)?;
     let child = spawn(command, log)?;
     match await_ready(layout, deadline).await? {
@@ -174,7 +177,7 @@ fn ready_socket(data: &Path) -> Option<PathBuf> {
     let mut lines = text.lines();
     let socket = lines.nth(4)?;
     let ready = lines.nth(2)?.trim() == "ready";
-    let listens = || UnixStream::connect(Path::new(socket).join(format!(".s.PGSQL.{PORT}"))).is_ok();
+    let listens = || UnixStream::connect(Path::new(socket).join(SOCKET)).is_ok();
     (ready && listens()).then(|| socket.into())
 }
 

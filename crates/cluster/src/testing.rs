@@ -36,7 +36,7 @@ use crate::{Error, Search, quoted};
 const URL_VARIABLE: &str = "STATIONMASTER_TEST_URL";
 
 /// How long the server may take to start.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Connections of a test's pool.
 const CONNECTIONS: u32 = 10;

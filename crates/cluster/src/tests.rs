@@ -120,6 +120,45 @@ async fn a_killed_service_leaves_its_server_to_the_next() {
     await_end(directory.path());
 }
 
+#[tokio::test]
+async fn a_server_that_left_its_pid_to_another_process_starts_again() {
+    let directory = directory();
+    start(directory.path()).await.stop().await.unwrap();
+    // What a power cut leaves: a file with a pid, which after the restart is somebody else's, or nobody's yet.
+    let mut living = std::process::Command::new("cat");
+    Account::for_server().unwrap().run(&mut living);
+    let mut living = living.stdin(std::process::Stdio::piped()).spawn().unwrap();
+    let (data, run) = (directory.path().join("data"), directory.path().join("run"));
+    let left = format!("{}\n{}\n1750000000\n5432\n{}\n\n", living.id(), data.display(), run.display());
+    for file in [data.join("postmaster.pid"), run.join(".s.PGSQL.5432.lock")] {
+        std::fs::write(file, &left).unwrap();
+    }
+    let next = start(directory.path()).await;
+    assert!(next.started_here());
+    next.stop().await.unwrap();
+    living.kill().unwrap();
+    living.wait().unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_was_cut_off_with_its_service_starts_again_at_once() {
+    if let Some(directory) = std::env::var_os(CHILD_VARIABLE) {
+        return be_killed(Path::new(&directory)).await;
+    }
+    let directory = directory();
+    let name = "tests::a_server_that_was_cut_off_with_its_service_starts_again_at_once";
+    let (mut child, _) = reexecute(name, directory.path());
+    child.kill().unwrap();
+    kill_process(pid(directory.path()), Signal::KILL).unwrap();
+    child.wait().unwrap();
+
+    let next = start(directory.path()).await;
+    assert!(next.started_here());
+    assert_eq!(run(&next, "SELECT value FROM kept").await, ["here"]);
+    next.stop().await.unwrap();
+    await_end(directory.path());
+}
+
 /// The killed service's part: writes, says so, and waits for its end.
 async fn be_killed(directory: &Path) {
     let cluster = start(directory).await;
