@@ -123,11 +123,43 @@ impl Site {
 
     /// The commands of all processes that name this site.
     pub(crate) fn processes(&self) -> Vec<String> {
+        self.named().into_iter().map(|(_, command)| command).collect()
+    }
+
+    /// All processes that name this site, with their commands.
+    fn named(&self) -> Vec<(i32, String)> {
         let mine = self.directory.path().to_str().unwrap();
-        let entries = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
-        let commands = entries.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
-        let commands = commands.map(|command| String::from_utf8_lossy(&command).replace('\0', " "));
-        commands.filter(|command| command.contains(mine)).collect()
+        let command = |(pid, _)| {
+            let command = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+            Some((pid, String::from_utf8_lossy(&command).replace('\0', " ")))
+        };
+        parents().into_iter().filter_map(command).filter(|(_, command)| command.contains(mine)).collect()
+    }
+
+    /// The server of the embedded database, by its own file.
+    pub(crate) fn postmaster(&self) -> i32 {
+        let file = std::fs::read_to_string(self.data().join("postgres/data/postmaster.pid")).unwrap();
+        file.lines().next().unwrap().parse().unwrap()
+    }
+
+    /// Kills everything at once: the service, the database with all its processes, and what the forge runs.
+    pub(crate) async fn cut_power(&self, service: Service) {
+        let mut dead: BTreeSet<_> = self.named().into_iter().map(|(pid, _)| pid).collect();
+        dead.extend(service.process.id().map(|pid| i32::try_from(pid).unwrap()));
+        let all = parents();
+        loop {
+            let known = dead.len();
+            dead.extend(
+                all.iter().filter(|(_, parent)| dead.contains(parent)).map(|(pid, _)| *pid).collect::<Vec<_>>(),
+            );
+            if dead.len() == known {
+                break;
+            }
+        }
+        for pid in dead {
+            let _ = kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL); // it may have ended by itself
+        }
+        service.kill().await;
     }
 }
 
@@ -139,6 +171,18 @@ pub(crate) async fn finish(mut command: Command) -> Output {
 /// Kills a process without a word.
 pub(crate) fn kill(pid: i32) {
     kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+}
+
+/// The parent of every process that there is.
+fn parents() -> Vec<(i32, i32)> {
+    let entries = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let parent = |pid: i32| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
+        Some((pid, line.trim().parse().ok()?))
+    };
+    pids.filter_map(parent).collect()
 }
 
 impl Service {

@@ -128,6 +128,33 @@ async fn a_creation_outlives_every_kill() {
     assert_eq!(site.processes(), Vec::<String>::new());
 }
 
+#[tokio::test]
+async fn a_creation_outlives_power_cuts() {
+    let site = Site::new();
+    let service = site.start().await;
+    let orchestrator = site.caller(&service, "orchestrator@waooaw.com", "agent_orchestrator").await;
+    let request = json!({ "agent_name": "Ada", "industry": "education", "specialty": "Sums" });
+    let requested = orchestrator.post("/pp/v1/agents/create", &request).await;
+    let status = format!("/pp/v1/agents/{}/creation-status", requested["agent_id"].as_str().unwrap());
+    let pipeline = format!("/pp/v1/agents/{}/cicd-pipeline", requested["agent_id"].as_str().unwrap());
+    site.cut_power(service).await; // right after the answer
+
+    let service = site.start().await;
+    let caller = orchestrator.at(&service);
+    caller.until(&pipeline, |pipeline| pipeline["stages"][0]["status"] == "passed").await;
+    kill(site.postmaster());
+    service.kill().await; // between two stages, while the rest of the database still goes down
+
+    let service = site.start().await;
+    let ready = orchestrator.at(&service).until(&status, |status| status["status"] == "deployment_ready").await;
+    let admin = site.caller(&service, "admin@waooaw.com", "admin").await;
+    admin.facts(ready["run_id"].as_str().unwrap()).await;
+    service.stop().await;
+    let audit = site.audit().await;
+    assert_eq!((&audit["intact"], &audit["unsealed"]), (&true.into(), &0.into()), "{audit}");
+    assert_eq!(site.processes(), Vec::<String>::new());
+}
+
 async fn nothing_lost_or_doubled(site: &Site, admin: &Caller, done: &Value) {
     let run = done["run_id"].as_str().unwrap();
     admin.until(&format!("/runs/{run}"), |run| run["phase"] == "completed").await;
