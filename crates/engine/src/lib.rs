@@ -18,6 +18,7 @@ mod id;
 mod machine;
 mod run;
 mod state;
+mod trace;
 
 pub use definitions::{Data, Delay, FunctionName};
 pub use effect::{Call, Effect, Pending, Subscription, Timer};
@@ -28,6 +29,7 @@ pub use function::{CallContext, CallFuture, Descriptor, Function, Idempotency, O
 pub use id::{AgentId, OrgId, RunId, Step, input_hash};
 pub use run::{Diverged, Run, RunConfig};
 pub use state::{Phase, Snapshot};
+pub use trace::{Handling, Trace};
 
 /// A moment, in UTC, as exact as PostgreSQL keeps it: microseconds.
 pub type Timestamp = chrono::DateTime<chrono::Utc>;

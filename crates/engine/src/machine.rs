@@ -27,7 +27,7 @@ pub(crate) use events::wants;
 pub(crate) use waits::pending;
 
 use crate::{
-    Diverged, Effect, Fact, Fault, FaultKind, Phase, Run, RunConfig, RunId, Step, Timestamp,
+    Diverged, Effect, Fact, Fault, FaultKind, Phase, Run, RunConfig, RunId, Step, Timestamp, Trace,
     state::{Body, FlowRef, Frame, FrameId, ListRef, Move, State},
 };
 
@@ -38,13 +38,14 @@ struct Machine<'a> {
     config: RunConfig,
     state: &'a mut State,
     effects: Vec<Effect>,
+    trace: Option<&'a mut Vec<Trace>>,
 }
 
 /// Why the machine cannot go on: the history does not belong to the definition.
 type Broken = String;
 
-/// Applies one fact; see [`Run::apply`].
-pub(crate) fn apply(run: &mut Run, fact: &Fact) -> Result<Vec<Effect>, Diverged> {
+/// Applies one fact; see [`Run::apply`] and [`Run::trace`].
+pub(crate) fn apply(run: &mut Run, fact: &Fact, trace: Option<&mut Vec<Trace>>) -> Result<Vec<Effect>, Diverged> {
     let seq = run.state.facts;
     let mut machine = Machine {
         id: run.id,
@@ -52,6 +53,7 @@ pub(crate) fn apply(run: &mut Run, fact: &Fact) -> Result<Vec<Effect>, Diverged>
         config: run.config,
         state: &mut run.state,
         effects: Vec::new(),
+        trace,
     };
     machine.advance(fact).map_err(|reason| Diverged { seq, fact: fact.name(), reason })?;
     Ok(machine.effects)
@@ -199,6 +201,13 @@ impl Machine<'_> {
     fn add(&self, delay: chrono::TimeDelta) -> Result<Timestamp, Fault> {
         let due = self.state.now.checked_add_signed(delay);
         due.ok_or_else(|| Fault::new(FaultKind::Configuration, "the time is beyond the end of the calendar"))
+    }
+
+    /// Notes a move, where somebody asked for the run's way.
+    fn note(&mut self, id: FrameId, moved: impl FnOnce(Step) -> Trace) {
+        if let (Some(trace), Some(frame)) = (&mut self.trace, self.state.frames.get(&id)) {
+            trace.push(moved(frame.step.clone()));
+        }
     }
 
     fn leave_with(&mut self, frame: FrameId, output: Data) {

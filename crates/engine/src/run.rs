@@ -5,7 +5,7 @@ use std::sync::Arc;
 use definitions::{Definition, Limits};
 use thiserror::Error;
 
-use crate::{Effect, Fact, Pending, Phase, RunId, Snapshot, Timestamp, state::State};
+use crate::{Effect, Fact, Pending, Phase, RunId, Snapshot, Timestamp, Trace, state::State};
 
 /// A run in memory.
 #[derive(Debug, Clone)]
@@ -119,7 +119,18 @@ impl Run {
     /// # Errors
     /// The fact does not fit; the run's state is then undefined and must be dropped.
     pub fn apply(&mut self, fact: &Fact) -> Result<Vec<Effect>, Diverged> {
-        crate::machine::apply(self, fact)
+        crate::machine::apply(self, fact, None)
+    }
+
+    /// Applies the next fact as [`Run::apply`] does, and gives the moves that it led to besides: what entered, what was
+    /// skipped, which case was taken, what was caught.
+    ///
+    /// # Errors
+    /// As for [`Run::apply`].
+    pub fn trace(&mut self, fact: &Fact) -> Result<(Vec<Effect>, Vec<Trace>), Diverged> {
+        let mut moves = Vec::new();
+        let effects = crate::machine::apply(self, fact, Some(&mut moves))?;
+        Ok((effects, moves))
     }
 
     /// Whether a `listen` that is active takes the event now. One that is not wanted must not become a fact: it would count

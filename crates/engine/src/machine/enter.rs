@@ -4,7 +4,7 @@ use definitions::{Call, CallTarget, Data, Fork, Pointer, RunWorkflow, SwitchCase
 
 use super::{Broken, Machine, scope::check};
 use crate::{
-    CloudEvent, Effect, Fault, FaultKind, input_hash,
+    CloudEvent, Effect, Fault, FaultKind, Trace, input_hash,
     state::{Body, FlowRef, FrameId, ListRef, Move, TryStage},
 };
 
@@ -30,6 +30,7 @@ impl Machine<'_> {
     pub(super) fn enter(&mut self, parent: FrameId, pointer: &Pointer, input: Data) -> Result<(), Broken> {
         let task = self.task(pointer)?;
         let frame = self.open(Some(parent), pointer, input, Body::Nested);
+        self.note(frame, Trace::Entered);
         match self.begin(frame, &task) {
             Ok(()) => Ok(()),
             Err(Stop::Fault(fault)) => {
@@ -44,6 +45,7 @@ impl Machine<'_> {
         let raw = self.frame(id)?.raw_input.clone();
         if self.scope(id).holds(task.condition.as_ref(), &raw)? == Some(false) {
             let parent = self.frame(id)?.parent;
+            self.note(id, Trace::Skipped);
             self.close(id);
             return Ok(self.left(parent, task, raw, FlowRef::Continue)?);
         }
@@ -97,17 +99,19 @@ impl Machine<'_> {
     }
 
     fn switch(&mut self, id: FrameId, cases: &[SwitchCase], input: Data) -> Result<(), Stop> {
-        let mut flow = None;
-        for case in cases {
+        let mut chosen = None;
+        for (index, case) in cases.iter().enumerate() {
             let taken = self.scope(id).holds(case.when.as_ref(), &input)?;
             if taken == Some(true) {
-                flow = Some(FlowRef::from(&case.then));
+                chosen = Some(index);
                 break;
             }
             if taken.is_none() {
-                flow = Some(FlowRef::from(&case.then)); // the default, unless a later case holds
+                chosen = Some(index); // the default, unless a later case holds
             }
         }
+        self.note(id, |step| Trace::Chose { step, case: chosen });
+        let flow = chosen.and_then(|index| cases.get(index)).map(|case| FlowRef::from(&case.then));
         self.leave_to(id, input, flow);
         Ok(())
     }

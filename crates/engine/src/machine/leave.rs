@@ -4,7 +4,7 @@ use definitions::{Data, Fork, Task, TaskKind};
 
 use super::{Broken, Machine, scope::check};
 use crate::{
-    Fault, Phase,
+    Fault, Phase, Trace,
     state::{Body, FlowRef, Frame, FrameId, ListRef, Move},
 };
 
@@ -21,6 +21,7 @@ impl Machine<'_> {
                 return Ok(());
             }
         };
+        self.note(id, Trace::Left);
         let parent = self.close(id).and_then(|frame| frame.parent);
         self.left(parent, &task, output, flow.unwrap_or_else(|| FlowRef::from(&task.then)))
     }

@@ -5,26 +5,16 @@ use sha2::{Digest, Sha256};
 
 use super::{Broken, Machine};
 use crate::{
-    Fault, Phase, Timestamp,
+    Fault, Handling, Phase, Timestamp, Trace,
     state::{Body, FlowRef, FrameId, ListRef, TryStage},
 };
-
-/// What a `try` does with an error.
-#[derive(Clone, Copy)]
-enum Handling {
-    /// Lets it pass.
-    Pass,
-    /// Tries again at this time.
-    Retry(Timestamp),
-    /// Runs the handler.
-    Handle,
-    /// Goes on as if nothing had happened.
-    Ignore,
-}
 
 impl Machine<'_> {
     pub(super) fn raise(&mut self, id: FrameId, fault: Fault) -> Result<(), Broken> {
         let fault = fault.at(&self.frame(id)?.step.pointer.clone());
+        if !matches!(self.frame(id)?.body, Body::List { .. }) {
+            self.note(id, |step| Trace::Raised { step, fault: fault.clone() });
+        }
         let parent = self.close(id).and_then(|frame| frame.parent);
         let Some(parent) = parent else {
             self.end(Phase::Faulted { fault });
@@ -46,6 +36,7 @@ impl Machine<'_> {
     fn handle(&mut self, id: FrameId, fault: Fault, handling: Handling) -> Result<(), Broken> {
         let pointer = self.frame(id)?.step.pointer.clone();
         let input = self.frame(id)?.input.clone();
+        self.note(id, |step| Trace::Caught { step, handling });
         match handling {
             Handling::Pass => self.raise_at(id, fault),
             Handling::Ignore => {

@@ -5,6 +5,7 @@ mod data_flow;
 mod errors;
 mod events;
 mod flow;
+mod trace;
 
 use std::{collections::BTreeMap, sync::Arc};
 
