@@ -129,6 +129,11 @@ impl Definition {
     pub fn task(&self, pointer: &Pointer) -> Option<&Arc<Task>> {
         self.tasks.get(pointer)
     }
+
+    /// All tasks, those of inlined functions included, in the order of their pointers.
+    pub fn tasks(&self) -> impl Iterator<Item = &Task> {
+        self.tasks.values().map(|task| &**task)
+    }
 }
 
 impl Function {
