@@ -1,8 +1,10 @@
 //! The transaction of a step: many runs' flushes, written in a handful of statements.
 //!
 //! ```text
-//!  lock every activation that a member owns or wakes, sorted by run ─▶ members whose lease is lost, or that were woken, drop out
-//!    ─▶ new runs ─▶ wake ─▶ facts ─▶ inbox ─▶ waits ─▶ events ─▶ snapshots ─▶ audit ─▶ phases ─▶ settle the activations
+//!  lock the gates that runs which end still ask
+//!    ─▶ lock every activation that a member owns or wakes, sorted by run ─▶ members whose lease is lost, or that were woken, drop out
+//!    ─▶ new runs ─▶ wake ─▶ facts ─▶ inbox ─▶ waits ─▶ events ─▶ snapshots ─▶ audit ─▶ phases ─▶ withdraw those gates
+//!    ─▶ settle the activations
 //! ```
 //!
 //! A typical group has facts only: three statements between BEGIN and COMMIT, however many runs it carries. Whoever calls
@@ -15,7 +17,7 @@ use engine::{ChildOutcome, Effect, FactBody, Phase, RunId, Subscription};
 use uuid::Uuid;
 
 use crate::{
-    Committed, Connection, Error, Flush, LeaseToken, Parent, Recorded, Result, Then,
+    Committed, Connection, Error, Flush, LeaseToken, Parent, Recorded, Result, Then, gates,
     history::MessageBody,
     rows::{
         AuditRows, Child, Consumed, EndedWaits, EventRows, FactRows, MessageRows, PhaseRows, RunRows, Settlements,
@@ -33,6 +35,8 @@ struct Locked {
 
 /// Writes the members whose lease holds, and says for each how it ended, if the caller's commit succeeds.
 pub(crate) async fn write(connection: &mut Connection, flushes: &[&Flush]) -> Result<Vec<Committed>> {
+    let ending = flushes.iter().filter(|flush| flush.phase.is_terminal()).map(|flush| flush.lease.run.0);
+    let asked = gates::lock_pending(connection, &Vec::from_iter(ending)).await?;
     let locked = lock(connection, flushes).await?;
     let verdicts: Vec<_> = flushes.iter().map(|flush| verdict(flush, &locked)).collect();
     let members = || flushes.iter().zip(&verdicts).filter_map(|(flush, out)| out.is_none().then_some(*flush));
@@ -42,6 +46,11 @@ pub(crate) async fn write(connection: &mut Connection, flushes: &[&Flush]) -> Re
         rows.gather(flush)?;
     }
     let woken = rows.write(connection).await?;
+    for flush in members().filter(|flush| flush.phase.is_terminal()) {
+        for gate in asked.iter().filter(|gate| gate.asked.run == flush.lease.run) {
+            gates::withdraw_locked(connection, gate, flush.at).await?;
+        }
+    }
 
     let mut settlements = Settlements::default();
     let settled: HashMap<_, _> =

@@ -3,6 +3,7 @@
 use definitions::Data;
 use engine::{CloudEvent, OrgId, RunId, Timestamp};
 use serde_json::json;
+use uuid::Uuid;
 
 use super::{Decided, Decision, Gate, GateId, GateState, RESOLVED, Refusal, Verdict, rows};
 use crate::{
@@ -90,6 +91,19 @@ pub async fn withdraw_all(connection: &mut Connection, org: OrgId, run: RunId, a
         withdraw(connection, org, *gate, at).await?;
     }
     Ok(pending.len())
+}
+
+/// Locks the gates that runs still ask, in one order for everybody; gates are locked before activations.
+pub(crate) async fn lock_pending(connection: &mut Connection, runs: &[Uuid]) -> Result<Vec<Gate>> {
+    if runs.is_empty() {
+        return Ok(Vec::new());
+    }
+    rows::lock_pending(connection, runs).await
+}
+
+/// Withdraws a gate that is locked and pending, because its run ends.
+pub(crate) async fn withdraw_locked(connection: &mut Connection, gate: &Gate, at: Timestamp) -> Result<()> {
+    end(connection, gate, GateState::Withdrawn, at).await.map(drop)
 }
 
 /// Why a decision does not count, if it does not.

@@ -11,6 +11,7 @@ mod decide;
 mod rows;
 
 pub use decide::{decide, expire, withdraw, withdraw_all};
+pub(crate) use decide::{lock_pending, withdraw_locked};
 use definitions::Data;
 use engine::{OrgId, RunId, Step, Timestamp};
 use serde::Serialize;
@@ -212,22 +213,6 @@ pub async fn show(
 ) -> Result<Option<(Gate, Vec<(Decision, Timestamp)>)>> {
     let Some(found) = rows::select(connection, org, Some(gate), None, None, 1).await?.pop() else { return Ok(None) };
     Ok(Some((found, rows::decisions(connection, gate).await?)))
-}
-
-/// Pending gates whose run has ended: a sweeper withdraws each, in a transaction of its own.
-///
-/// # Errors
-/// The database fails.
-pub async fn abandoned(connection: &mut Connection, limit: u32) -> Result<Vec<(OrgId, GateId)>> {
-    let rows = sqlx::query!(
-        "select g.org_id, g.gate_id from gates g join runs r on r.run_id = g.run_id
-         where g.state = 'pending' and r.ended_at is not null
-         limit $1",
-        i64::from(limit)
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(rows.into_iter().map(|row| (OrgId(row.org_id), GateId(row.gate_id))).collect())
 }
 
 impl GateId {

@@ -90,6 +90,12 @@ pub(super) async fn lock(connection: &mut Connection, org: OrgId, gate: GateId) 
     row.map(GateRow::gate).transpose()
 }
 
+/// Locks the gates that runs still ask, in the order of their identifiers.
+pub(super) async fn lock_pending(connection: &mut Connection, runs: &[Uuid]) -> Result<Vec<Gate>> {
+    let rows = sqlx::query_file_as!(GateRow, "queries/lock_pending_gates.sql", runs).fetch_all(connection).await?;
+    rows.into_iter().map(GateRow::gate).collect()
+}
+
 /// The gates that a run still asks, in the order in which they are to be locked.
 pub(super) async fn pending_of(connection: &mut Connection, org: OrgId, run: RunId) -> Result<Vec<GateId>> {
     let gates = sqlx::query_scalar!(

@@ -1,8 +1,11 @@
 //! Gates: the row is the arbiter.
 
 use definitions::Data;
-use engine::{OrgId, RunId};
-use store::gates::{self, Decided, Decision, GateId, GateState, NewGate, Refusal, Verdict};
+use engine::{OrgId, Phase, RunId};
+use store::{
+    Committed, Flush, Lease,
+    gates::{self, Decided, Decision, GateId, GateState, NewGate, Refusal, Verdict},
+};
 use uuid::Uuid;
 
 use crate::world::{World, now, step};
@@ -159,7 +162,6 @@ async fn decisions_cannot_be_changed_and_a_withdrawn_gate_says_so() {
     let mut transaction = world.store.begin(world.org).await.unwrap();
     let state = gates::withdraw(&mut transaction, world.org, id, now()).await.unwrap();
     assert_eq!(state, Some(GateState::Withdrawn));
-    assert_eq!(gates::abandoned(&mut world.store.engine().await.unwrap(), 10).await.unwrap(), []);
     let pending = gates::list(&mut transaction, world.org, Some(GateState::Pending), None, 10).await.unwrap();
     assert!(pending.is_empty());
     let all = gates::list(&mut transaction, world.org, None, None, 10).await.unwrap();
@@ -167,14 +169,77 @@ async fn decisions_cannot_be_changed_and_a_withdrawn_gate_says_so() {
 }
 
 #[tokio::test]
-async fn a_gate_whose_run_has_ended_is_abandoned() {
+async fn the_commit_that_ends_a_run_withdraws_the_gates_that_it_still_asks() {
     let world = World::new().await;
     let claim = world.held().await;
-    let asked = NewGate { run: claim.lease.run, ..gate(&world, 1) };
-    let id = open(&world, &asked).await;
-    let mut connection = world.store.engine().await.unwrap();
-    assert_eq!(gates::abandoned(&mut connection, 10).await.unwrap(), [], "its run still waits");
-    let phase = engine::Phase::Cancelled { reason: "enough".to_owned() };
-    world.commit(store::Flush { phase, ..world.flush(claim.lease, 1) }).await;
-    assert_eq!(gates::abandoned(&mut connection, 10).await.unwrap(), [(world.org, id)]);
+    let asked = |pointer| NewGate { run: claim.lease.run, step: step(pointer), ..gate(&world, 1) };
+    let (open_still, decided) = (open(&world, &asked("/do/0/a")).await, open(&world, &asked("/do/1/b")).await);
+    let of_another = open(&world, &gate(&world, 1)).await;
+    assert_eq!(decide(&world, decided, &by("bob", Verdict::Approve)).await, Decided::Counted(GateState::Approved));
+    let phase = Phase::Cancelled { reason: "enough".to_owned() };
+    let stale = Lease { token: world.held().await.lease.token, ..claim.lease };
+    let lost = world.commit(Flush { phase: phase.clone(), ..world.flush(stale, 1) }).await;
+    assert!(matches!(lost, Committed::LeaseLost), "{lost:?}");
+    let state = async |gate| {
+        gates::show(&mut world.store.engine().await.unwrap(), world.org, gate).await.unwrap().unwrap().0.state
+    };
+    assert_eq!(state(open_still).await, GateState::Pending, "who does not hold the run withdraws nothing");
+
+    world.commit(Flush { phase, ..world.flush(claim.lease, 1) }).await;
+    assert_eq!(state(open_still).await, GateState::Withdrawn);
+    assert_eq!(state(decided).await, GateState::Approved);
+    assert_eq!(state(of_another).await, GateState::Pending);
+    assert_eq!(world.count("select count(*) from audit where action = 'gate.withdrawn'").await, 1);
+    let late = decide(&world, open_still, &by("bob", Verdict::Approve)).await;
+    assert_eq!(late, Decided::Refused(Refusal::Resolved));
+}
+
+#[tokio::test]
+async fn a_decision_under_way_is_waited_for_before_its_run_ends() {
+    let world = World::new().await;
+    let claim = world.held().await;
+    let id = open(&world, &NewGate { run: claim.lease.run, ..gate(&world, 1) }).await;
+    let mut deciding = world.store.begin(world.org).await.unwrap();
+    gates::decide(&mut deciding, world.org, id, &by("bob", Verdict::Approve), now()).await.unwrap();
+    let phase = Phase::Cancelled { reason: "enough".to_owned() };
+    let end = world.commit(Flush { phase, ..world.flush(claim.lease, 1) });
+    let decide = async {
+        world.blocked(1).await;
+        deciding.commit().await.unwrap();
+    };
+    let (ended, ()) = tokio::join!(end, decide);
+    assert!(matches!(ended, Committed::Done { .. }), "{ended:?}");
+    let (found, decisions) =
+        gates::show(&mut world.store.engine().await.unwrap(), world.org, id).await.unwrap().unwrap();
+    assert_eq!((found.state, decisions.len()), (GateState::Approved, 1));
+}
+
+#[tokio::test]
+async fn every_pair_of_state_and_trigger_is_legal_or_changes_nothing() {
+    const TRIGGERS: [&str; 4] = ["approve", "reject", "expire", "withdraw"];
+    let world = World::new().await;
+    let pull = async |id, trigger| {
+        let mut transaction = world.store.begin(world.org).await.unwrap();
+        let (connection, late) = (&mut transaction, now() + chrono::Duration::hours(24));
+        match trigger {
+            "expire" => drop(gates::expire(connection, world.org, id, late).await.unwrap()),
+            "withdraw" => drop(gates::withdraw(connection, world.org, id, now()).await.unwrap()),
+            verdict => {
+                let verdict = if verdict == "approve" { Verdict::Approve } else { Verdict::Reject };
+                let decision = by(&format!("whoever would {trigger}"), verdict);
+                gates::decide(connection, world.org, id, &decision, now()).await.unwrap();
+            }
+        }
+        let state = gates::show(connection, world.org, id).await.unwrap().unwrap().0.state.name();
+        transaction.commit().await.unwrap();
+        state
+    };
+    let legal = [("approve", "approved"), ("reject", "rejected"), ("expire", "expired"), ("withdraw", "withdrawn")];
+    for (first, state) in legal {
+        for second in TRIGGERS {
+            let id = open(&world, &gate(&world, 1)).await;
+            assert_eq!(pull(id, first).await, state, "pending + {first}");
+            assert_eq!(pull(id, second).await, state, "{state} + {second}");
+        }
+    }
 }
