@@ -179,6 +179,20 @@ pub async fn inboxes(connection: &mut Connection, runs: &[RunId]) -> Result<Hash
     Ok(inboxes)
 }
 
+/// The children that a run waits for and that have not ended.
+///
+/// # Errors
+/// The database fails.
+pub async fn children(connection: &mut Connection, run: RunId) -> Result<Vec<RunId>> {
+    let children = sqlx::query_scalar!(
+        "select run_id from runs where parent_run = $1 and awaited and ended_at is null order by run_id",
+        run.0
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(children.into_iter().map(RunId).collect())
+}
+
 /// Where a run came from, of the columns that say so.
 pub(crate) fn parent(run: Option<Uuid>, pointer: Option<String>, visit: Option<i64>, awaited: bool) -> Option<Parent> {
     let step = step(&pointer?, visit?);

@@ -1,9 +1,9 @@
 //! Setting a run aside: it is kept as it is, seen by operators, and driven by nobody until one retries or cancels it.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use definitions::Data;
-use engine::{Fact, FactBody, Phase};
+use engine::{Effect, Fact, FactBody, Phase};
 use store::{
     Committed, Flush, Hint, Recorded, Then, audit,
     history::{self, Loaded, MessageBody},
@@ -41,14 +41,18 @@ impl Drive<'_> {
         }
     }
 
-    /// Leaves a run aside that was woken there, unless somebody wants it to end: that needs no machine.
+    /// Leaves a run aside that was woken there, unless somebody wants it to end: that needs no machine, but to be told
+    /// which children end with it.
     pub(super) async fn leave_aside(driver: &Driver, activation: Activation, loaded: Loaded, reason: String) -> End {
-        let store = &driver.store;
-        let read = || async { Ok(history::inbox(&mut *store.engine().await?, activation.run()).await?) };
-        let messages = match driver.read(read).await {
-            Ok(messages) => messages,
+        let (store, run) = (&driver.store, activation.run());
+        let read = || async {
+            let mut connection = store.engine().await?;
+            Ok((history::inbox(&mut connection, run).await?, history::children(&mut connection, run).await?))
+        };
+        let (messages, children) = match driver.read(read).await {
+            Ok(read) => read,
             Err(Stop::GiveBack) => return End::GivenBack,
-            Err(Stop::SetAside(_)) => Vec::new(), // it is already
+            Err(Stop::SetAside(_)) => Default::default(), // it is already
         };
         let cancel = messages.iter().find_map(|message| match &message.body {
             MessageBody::Cancel { reason } => Some((message.id, reason.clone())),
@@ -60,10 +64,11 @@ impl Drive<'_> {
         let flush = match cancel {
             Some((message, reason)) => {
                 let fact = Fact::new(bare.at, FactBody::Cancelled { reason: reason.clone() });
+                let effects = children.into_iter().map(Effect::CancelChild).collect();
                 Flush {
                     parent: loaded.parent,
                     seq: loaded.snapshot.map_or(0, |(seq, _)| seq) + loaded.facts.len() as u64,
-                    facts: vec![Recorded { fact, effects: Vec::new(), consumes: Some(message) }],
+                    facts: vec![Recorded { fact, effects, consumes: Some(message) }],
                     phase: Phase::Cancelled { reason },
                     ..bare
                 }
@@ -98,6 +103,7 @@ async fn conclude(driver: &Driver, activation: Activation, flush: Flush) -> End 
     metrics::flushed(facts, began, commit::name(&committed));
     match committed {
         Committed::Done { .. } => {
+            driver.hints.give(Hint::Queue(Arc::clone(&activation.queue)));
             activation.end();
             End::Over
         }

@@ -72,6 +72,27 @@ async fn a_cancelled_parent_takes_its_child_along() {
 }
 
 #[tokio::test]
+async fn a_parent_that_was_set_aside_takes_its_child_along_too() {
+    let house = House::build().await;
+    house.define("child", TWO_CALLS).await;
+    let parent = house
+        .define("parent", "do: [ { ask: { run: { workflow: { namespace: test, name: child, version: '1.0.0' } } } } ]")
+        .await;
+    let first = Script::gated("first", |_, input| Outcome::Done(input));
+    let worker = house.work(Functions::new().external(first.clone()).external(Script::echo("second")));
+    let run = house.start(parent, json!({})).await;
+    first.called(1).await;
+    house.parked(run).await;
+    house.sql("update runs set phase = 'quarantined', reason = 'broken' where parent_run is null").await;
+    house.command(run, Command::Cancel { reason: "enough".to_owned() }).await;
+    house.phase(run, "cancelled").await;
+    let step = engine::Step { pointer: "/do/0/ask".into(), visit: 0 };
+    house.phase(run.child(&step), "cancelled").await;
+    first.dropped(1).await;
+    worker.stop().await;
+}
+
+#[tokio::test]
 async fn a_run_that_was_set_aside_can_be_retried_or_cancelled() {
     let house = House::build().await;
     let definition = house.define("aside", TWO_CALLS).await;
