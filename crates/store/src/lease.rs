@@ -15,7 +15,7 @@ use std::{
 };
 
 use definitions::FunctionName;
-use engine::{OrgId, RunId};
+use engine::{OrgId, RunId, Timestamp};
 use uuid::Uuid;
 
 use crate::{Connection, EngineClock, Result};
@@ -144,6 +144,14 @@ pub async fn claim(
         Some(Claim { lease, org: OrgId(row.org_id?), wake: row.wake?, claims: row.claims?.unsigned_abs() })
     });
     Ok((claims.collect(), clock.ok_or(sqlx::Error::RowNotFound)?))
+}
+
+/// When the nearest of a queue's timers is due that is not due yet: there is nothing to claim before, unless a run is woken.
+///
+/// # Errors
+/// The database fails.
+pub async fn next_due(connection: &mut Connection, queue: &str) -> Result<Option<Timestamp>> {
+    Ok(sqlx::query_file_scalar!("queries/next_due.sql", queue).fetch_one(connection).await?)
 }
 
 /// Extends every given lease that is still held, in one statement that waits for nobody: a run whose commit is under way

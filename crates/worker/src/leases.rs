@@ -29,7 +29,7 @@ use store::{
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::{metrics, sweep};
+use crate::{alarm::Alarm, metrics, sweep};
 
 /// The least time between two looks at the runs that wait, however many hints come.
 const LOOK_PAUSE: Duration = Duration::from_millis(50);
@@ -56,6 +56,8 @@ pub(crate) struct Activation {
     pub(crate) lease: Lease,
     pub(crate) org: OrgId,
     pub(crate) queue: Arc<str>,
+    /// Told when the run is parked with a timer.
+    pub(crate) alarm: Alarm,
     /// How often the run had been woken when it was claimed.
     pub(crate) claimed_wake: i64,
     /// How often the run was claimed since it last got on, this time included.
@@ -85,7 +87,7 @@ impl Leases {
     }
 
     /// Keeps a claim that was made no earlier than `claimed`.
-    pub(crate) fn hold(&self, claim: &Claim, queue: &Arc<str>, claimed: Instant) -> Activation {
+    pub(crate) fn hold(&self, claim: &Claim, queue: &Arc<str>, alarm: &Alarm, claimed: Instant) -> Activation {
         let (sender, wake) = watch::channel(claim.wake);
         let (waits, lost) = (Arc::new(AtomicBool::new(false)), CancellationToken::new());
         let held =
@@ -98,6 +100,7 @@ impl Leases {
             lease: claim.lease,
             org: claim.org,
             queue: Arc::clone(queue),
+            alarm: alarm.clone(),
             claimed_wake: claim.wake,
             claims: claim.claims,
             lost,

@@ -10,6 +10,7 @@
 //! Everything durable is the store's; a worker that is killed loses time and nothing else. The binary makes a [`Worker`] and
 //! [runs](Worker::run) it; any number of them, in any number of processes, share one database.
 
+mod alarm;
 mod backend;
 mod batch;
 mod call;

@@ -71,7 +71,10 @@ async fn what_is_not_due_is_not_claimed_before_the_clock_says_so() {
     let then = Then::Park { due: Some(due), wake: claim.wake };
     world.commit(store::Flush { then, ..world.flush(claim.lease, 1) }).await;
     assert!(world.claim_with(&world.claimer, 1).await.is_empty());
+    let next = async |queue| lease::next_due(&mut world.store.relaxed().await.unwrap(), queue).await.unwrap();
+    assert_eq!((next("runs").await, next("others").await), (Some(due), None));
     store::clock::set(&mut world.admin.acquire().await.unwrap(), due, 0.0).await.unwrap();
+    assert_eq!(next("runs").await, None, "what is due is there to be claimed, by whoever can");
     assert_eq!(world.claim_with(&world.claimer, 1).await.len(), 1);
 }
 
@@ -87,6 +90,17 @@ async fn the_clock_of_a_claim_is_the_databases_mapped_and_scaled() {
     let taken = std::time::Instant::now();
     let fast = store::EngineClock::new(now(), taken, 3600.0);
     assert_eq!(fast.at(taken + Duration::from_secs(2)), now() + chrono::Duration::hours(2));
+}
+
+#[tokio::test]
+async fn a_scaled_clock_scales_no_lease() {
+    let world = World::new().await;
+    store::clock::set(&mut world.admin.acquire().await.unwrap(), now(), 1e6).await.unwrap();
+    world.held().await;
+    let real = "select count(*) from activations where lease_until between now() + interval '500 s' and now() + interval '600 s'";
+    assert_eq!(world.count(real).await, 1);
+    let again = world.claim_with(&claimer(&["http"]), 1).await;
+    assert!(again.is_empty(), "two days of the engine's time have passed since");
 }
 
 #[tokio::test]

@@ -70,6 +70,9 @@ impl Drive<'_> {
                 self.hint(activation, &batch);
                 self.adopt(batch, snapshot, wake);
                 let over = !held || self.run.phase().is_terminal();
+                if let Some(timer) = self.run.pending().timer.filter(|_| !held) {
+                    activation.alarm.set(timer.due);
+                }
                 Ok(if over { ControlFlow::Break(End::Over) } else { ControlFlow::Continue(()) })
             }
             Committed::Woken { wake } => {

@@ -1,5 +1,7 @@
 //! Events and times: found early, on time, and once.
 
+use std::time::Duration;
+
 use engine::Outcome;
 use serde_json::json;
 use worker::Functions;
@@ -116,5 +118,19 @@ async fn a_short_wait_is_waited_for_in_memory() {
     let run = house.start(definition, json!({})).await;
     house.phase(run, "completed").await;
     assert_eq!(house.history(run).await, ["started", "timer_fired"]);
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_timer_in_the_database_is_waited_for_and_not_polled_for() {
+    let house = House::build().await;
+    house.clock("2030-01-01T00:00:00Z", 3_600.0).await;
+    let definition = house.define("sleep", "do: [ { sleep: { wait: { hours: 2 } } } ]").await;
+    let run = house.start(definition, json!({})).await;
+    let worker = house.work_with(Functions::new(), |config| {
+        (config.poll_min, config.poll_max) = (Duration::from_secs(3600), Duration::from_secs(3600));
+    });
+    house.parked(run).await;
+    house.phase(run, "completed").await;
     worker.stop().await;
 }
