@@ -6,7 +6,7 @@ use definitions::{Data, TaskKind};
 
 use super::{Broken, Machine, scope::check};
 use crate::{
-    ChildOutcome, FactBody, Fault, FaultKind, Phase, Step, TimerKind, Timestamp,
+    ChildOutcome, FactBody, Fault, FaultKind, Phase, SEMANTICS, Step, TimerKind, Timestamp,
     state::{Body, FrameId, ListRef, TryStage},
 };
 
@@ -17,6 +17,9 @@ impl Machine<'_> {
         }
         match fact {
             FactBody::Started { semantics, input, nonce, workflows } => {
+                if !(1..=SEMANTICS).contains(semantics) {
+                    return Err(format!("it follows version {semantics} of the rules; known are 1 to {SEMANTICS}"));
+                }
                 self.state.semantics = *semantics;
                 self.state.nonce.clone_from(nonce);
                 self.state.workflows.clone_from(workflows);

@@ -198,3 +198,19 @@ fn a_history_that_does_not_fit_is_refused() {
     assert!(Run::new(run.run.id(), Arc::clone(&run.definition)).apply(&again).is_err());
     run.complete("f", json!(1));
 }
+
+#[test]
+fn a_history_of_later_rules_is_refused() {
+    let run = Rehearsal::start("do: [ { a: { call: 'f:1.0.0@default' } } ]", json!({}));
+    for semantics in [0, SEMANTICS + 1] {
+        let body = FactBody::Started {
+            semantics,
+            input: Data::NULL,
+            nonce: String::new(),
+            workflows: std::collections::BTreeMap::new(),
+        };
+        let mut other = Run::new(run.run.id(), Arc::clone(&run.definition));
+        let diverged = other.apply(&Fact::new(run.now, body)).unwrap_err();
+        assert!(diverged.reason.contains(&format!("version {semantics} of the rules")), "{diverged}");
+    }
+}
