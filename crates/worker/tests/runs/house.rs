@@ -18,7 +18,7 @@ use uuid::Uuid;
 use worker::{Config, Functions, Queue, Worker};
 
 /// How long a test waits for a signal before it fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Says what was committed; for tests only.
 const SIGNALS: &str = r"
@@ -144,18 +144,29 @@ impl House {
         self.work_with(functions, |_| {})
     }
 
+    /// Starts a worker that is told of nothing that happens outside it, as if every hint were lost.
+    pub(crate) fn work_unhinted(&self, functions: Functions) -> Working {
+        let (deaf, _never_listens) = Hints::new(self.store.clone());
+        self.start_worker(functions, deaf, |config| config.lease = Duration::from_secs(15))
+    }
+
     /// Starts a worker with other settings.
     pub(crate) fn work_with(&self, functions: Functions, set: impl FnOnce(&mut Config)) -> Working {
+        self.start_worker(functions, self.hints.clone(), set)
+    }
+
+    fn start_worker(&self, functions: Functions, hints: Hints, set: impl FnOnce(&mut Config)) -> Working {
         let mut config = Config {
             queues: vec![Queue { name: "default".to_owned(), concurrency: 64 }],
             lease: Duration::from_secs(3600),
+            shutdown: PATIENCE,
             ..Config::default()
         };
         set(&mut config);
         let stop = CancellationToken::new();
         let options = self.database.connect_options().application_name("worker");
         let store = Store::new(options, PoolSizes::default());
-        let worker = Worker::new(store, self.hints.clone(), functions, Arc::new(NoSecrets), config);
+        let worker = Worker::new(store, hints, functions, Arc::new(NoSecrets), config);
         Working { task: spawn(worker.run(stop.clone())), stop }
     }
 

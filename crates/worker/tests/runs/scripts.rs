@@ -60,6 +60,12 @@ impl Script {
         }))
     }
 
+    /// The same function with a time limit of its own.
+    pub(crate) fn limited(mut self, timeout: Duration) -> Self {
+        Arc::get_mut(&mut self.0).expect("nobody else has it yet").descriptor.timeout = timeout;
+        self
+    }
+
     /// A function that returns its input at once.
     pub(crate) fn echo(name: &str) -> Self {
         Self::open(name, |_, input| Outcome::Done(input))
