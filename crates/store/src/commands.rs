@@ -85,3 +85,26 @@ impl Command {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pair_of_phase_and_command_makes_sense_or_is_refused() {
+        let cancel = || Command::Cancel { reason: "enough".to_owned() };
+        let table = [
+            ("running", vec![cancel(), Command::Suspend]),
+            ("suspended", vec![cancel(), Command::Resume]),
+            ("quarantined", vec![cancel(), Command::Retry]),
+            ("completed", vec![]),
+            ("faulted", vec![]),
+            ("cancelled", vec![]),
+        ];
+        for (phase, fitting) in table {
+            for command in [cancel(), Command::Suspend, Command::Resume, Command::Retry] {
+                assert_eq!(command.fits(phase), fitting.contains(&command), "{phase} + {command:?}");
+            }
+        }
+    }
+}
