@@ -57,6 +57,10 @@ pub(crate) struct Database {
     /// Where the embedded PostgreSQL, generated secrets and the local forge keep their files.
     #[arg(long, env = "STATIONMASTER_DATA", value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+
+    /// Where `initdb`, `postgres` and `pg_ctl` are, for the embedded PostgreSQL; without it, they are looked for.
+    #[arg(long, env = "STATIONMASTER_POSTGRES", value_name = "DIR")]
+    pub(crate) postgres: Option<PathBuf>,
 }
 
 /// How the service runs. Every option can be set by the environment variable that its help names.

@@ -33,7 +33,11 @@ impl Database {
             Some(url) => (reachable(options(url)?).await?, None),
             None => {
                 let directory = data_directory(arguments.data.as_deref())?.join("postgres");
-                let cluster = Cluster::start(cluster::Options::new(directory)).await?;
+                let mut options = cluster::Options::new(directory);
+                if let Some(programs) = &arguments.postgres {
+                    options.search = cluster::Search::only(vec![programs.clone()]);
+                }
+                let cluster = Cluster::start(options).await?;
                 cluster.ensure_database(NAME).await?;
                 (cluster.connect_options(NAME), Some(cluster))
             }

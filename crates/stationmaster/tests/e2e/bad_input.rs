@@ -99,6 +99,16 @@ async fn a_database_that_is_not_there_is_named() {
 }
 
 #[tokio::test]
+async fn a_machine_without_postgres_is_told_what_to_do() {
+    let site = Site::new();
+    let nowhere = site.path("nothing").display().to_string();
+    for verb in ["dev", "demo", "migrate"] {
+        let output = site.run(&[verb, "--postgres", &nowhere]).await;
+        refused(&site, &output, &["no PostgreSQL", &nowhere, "apt-get install postgresql", "DATABASE_URL"]);
+    }
+}
+
+#[tokio::test]
 async fn a_definition_that_is_refused_is_named_with_its_line() {
     let site = Site::with_workflows(&[("good", "  - a: {set: {b: 1}}".to_owned())]);
     std::fs::write(site.path("home/workflows/bad.yaml"), "document: {dsl: '1.0.3'}\ndo: []\n").unwrap();

@@ -111,12 +111,13 @@ async fn create(caller: &Caller) -> String {
     format!("/pp/v1/agents/{}/creation-status", requested["agent_id"].as_str().unwrap())
 }
 
-/// Waits until the creation has gone on to its end, as far as it goes without people; gives its facts.
+/// Waits until the creation has gone on to its build; gives its facts.
 async fn gone_on(site: &Site, service: &Service, caller: &Caller, status: &str) -> Vec<Value> {
-    let ready = caller.until(status, |status| status["status"] == "deployment_ready").await;
-    assert_eq!(ready["verdict"]["status"], "approved", "{ready:#}");
+    let built = |status: &Value| status["status"] == "cicd_running" || status["status"] == "deployment_ready";
+    let goes_on = caller.until(status, built).await;
+    assert_eq!(goes_on["verdict"]["status"], "approved", "{goes_on:#}");
     let admin = site.caller(service, "admin@waooaw.com", "admin").await;
-    admin.facts(ready["run_id"].as_str().unwrap()).await
+    admin.facts(goes_on["run_id"].as_str().unwrap()).await
 }
 
 /// How many facts of a kind belong to a task of this name.

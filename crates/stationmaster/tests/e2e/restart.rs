@@ -146,9 +146,11 @@ async fn a_creation_outlives_power_cuts() {
     service.kill().await; // between two stages, while the rest of the database still goes down
 
     let service = site.start().await;
-    let ready = orchestrator.at(&service).until(&status, |status| status["status"] == "deployment_ready").await;
+    let caller = orchestrator.at(&service);
+    caller.until(&pipeline, |pipeline| pipeline["stages"][1]["status"] == "passed").await;
+    let run = caller.get(&status).await["run_id"].as_str().unwrap().to_owned();
     let admin = site.caller(&service, "admin@waooaw.com", "admin").await;
-    admin.facts(ready["run_id"].as_str().unwrap()).await;
+    admin.facts(&run).await;
     service.stop().await;
     let audit = site.audit().await;
     assert_eq!((&audit["intact"], &audit["unsealed"]), (&true.into(), &0.into()), "{audit}");

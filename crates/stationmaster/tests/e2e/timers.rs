@@ -22,13 +22,13 @@ fn time(value: &Value) -> DateTime<Utc> {
 #[tokio::test]
 async fn timers_keep_their_time_while_nobody_runs() {
     let wait = |time: &str| format!("  - pause: {{wait: {time}}}\n  - after: {{set: {{done: true}}}}");
-    let site = Site::with_workflows(&[("short", wait("PT2S")), ("long", wait("PT1H"))]);
+    let site = Site::with_workflows(&[("short", wait("PT10S")), ("long", wait("PT1H"))]);
     let service = site.start().await;
     let admin = site.caller(&service, "admin@waooaw.com", "admin").await;
     let (short, long) = (admin.run("short", json!({})).await, admin.run("long", json!({})).await);
     let (short, long) = (format!("/runs/{short}"), format!("/runs/{long}"));
     let waits = |run: &Value| {
-        run["due_at"].is_string() && time(&run["due_at"]) - time(&run["created_at"]) >= chrono::TimeDelta::seconds(2)
+        run["due_at"].is_string() && time(&run["due_at"]) - time(&run["created_at"]) >= chrono::TimeDelta::seconds(10)
     };
     let short_due = time(&admin.until(&short, waits).await["due_at"]);
     let long_due = time(&admin.until(&long, waits).await["due_at"]);
