@@ -7,8 +7,14 @@ use std::{
     sync::Arc,
 };
 
+use analysis::Library;
 use definitions::{Catalog, Definition, Diagnostic, FunctionName, Pointer, Resolution, Severity};
 use thiserror::Error;
+
+use crate::output::Failure;
+
+/// Directories below `workflows/` that hold other things than definitions: manifests of agents, tests, and rules.
+const BESIDE: [&str; 3] = ["samples", "scenarios", "guards"];
 
 /// The functions that definitions of a home directory may call: those written in the DSL beside them, and the host's.
 #[derive(Debug, Clone)]
@@ -54,12 +60,28 @@ impl Catalogue {
         files.into_iter()
     }
 
-    /// Parses every definition at or below a path, in the order of their file names. Samples are data, not definitions.
+    /// Parses every definition at or below a path, in the order of their file names. What stands in a directory named
+    /// [`BESIDE`] is about definitions, and none itself.
     pub(crate) fn check(&self, path: &Path) -> Result<Vec<Checked>, Unreadable> {
         let mut files = Vec::new();
         collect(path, &mut files).map_err(|cause| Unreadable { path: path.display().to_string(), cause })?;
         files.sort();
         files.into_iter().map(|file| self.check_file(file)).collect()
+    }
+
+    /// The definition in a file, or its findings in words.
+    pub(crate) fn one(&self, file: &Path) -> Result<Arc<Definition>, Failure> {
+        let checked = self.check_file(file.to_owned())?;
+        checked.definition.map(Arc::new).map_err(|findings| {
+            let lines: Vec<_> = findings.iter().map(|finding| format!("{}:{finding}", file.display())).collect();
+            Failure::new(lines.join("\n"))
+        })
+    }
+
+    /// Every definition of the home directory that is right, for those that run others.
+    pub(crate) fn library(&self) -> Result<Library, Unreadable> {
+        let checked = self.check(&self.workflows())?.into_iter();
+        Ok(checked.filter_map(|checked| checked.definition.ok().map(Arc::new)).collect())
     }
 
     fn check_file(&self, file: PathBuf) -> Result<Checked, Unreadable> {
@@ -107,7 +129,7 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
         let path = entry?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let wanted = matches!(path.extension().and_then(|extension| extension.to_str()), Some("yaml" | "yml" | "json"));
-        if path.is_dir() && name != "samples" {
+        if path.is_dir() && !BESIDE.contains(&name) {
             collect(&path, files)?;
         } else if wanted && path.is_file() {
             files.push(path);

@@ -39,12 +39,28 @@ pub(crate) enum Verb {
     /// List and decide approval gates.
     #[command(subcommand)]
     Gate(Gate),
-    /// Check and list workflow definitions.
+    /// Check, simulate and list workflow definitions.
     #[command(subcommand)]
     Definition(Definition),
+    /// Run the scenarios of workflows in virtual time, and say which tasks and branches they leave out.
+    Test {
+        /// Scenario files, and directories that have some below them.
+        #[arg(default_value = "workflows")]
+        paths: Vec<PathBuf>,
+        #[command(flatten)]
+        home: Home,
+    },
     /// Check the audit trail.
     #[command(subcommand)]
     Audit(Audit),
+}
+
+/// Where definitions find the functions that they call and the workflows that they run.
+#[derive(Debug, Args, Clone)]
+pub(crate) struct Home {
+    /// The directory that holds `workflows/` and `functions/`.
+    #[arg(long, env = "STATIONMASTER_HOME", default_value = ".", value_name = "DIR")]
+    pub(crate) home: PathBuf,
 }
 
 /// Where the database is.
@@ -286,9 +302,21 @@ pub(crate) enum Definition {
         /// Files and directories.
         #[arg(required = true)]
         paths: Vec<PathBuf>,
-        /// The directory whose `functions/` the definitions may call.
-        #[arg(long, env = "STATIONMASTER_HOME", default_value = ".", value_name = "DIR")]
-        home: PathBuf,
+        #[command(flatten)]
+        home: Home,
+    },
+    /// Run a definition in virtual time and print what happens when; a year takes milliseconds.
+    Simulate {
+        /// The definition.
+        file: PathBuf,
+        /// What the world answers: a scenario file. All of its scenarios are run.
+        #[arg(long, value_name = "FILE")]
+        scenario: Option<PathBuf>,
+        /// The input: JSON, or `@FILE`; without it, the scenario's.
+        #[arg(long)]
+        input: Option<String>,
+        #[command(flatten)]
+        home: Home,
     },
     /// List the registered definitions.
     List {

@@ -21,8 +21,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::{
-    cli::{Audit, Cli, Definition, Verb},
-    client::Client,
+    cli::{Audit, Cli, Verb},
     output::{Failure, Output},
     service::Role,
 };
@@ -38,7 +37,7 @@ fn main() -> ExitCode {
 }
 
 fn perform(output: Output, verb: Verb) -> Result<(), Failure> {
-    use commands::{definition, demo, doctor, gate, maintenance, run, serve, token};
+    use commands::{definition, demo, doctor, gate, maintenance, run, serve, simulation, token};
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match verb {
@@ -51,8 +50,8 @@ fn perform(output: Output, verb: Verb) -> Result<(), Failure> {
             Verb::Token(arguments) => token::token(output, &arguments),
             Verb::Run(verb) => run::run(output, verb).await,
             Verb::Gate(verb) => gate::gate(output, verb).await,
-            Verb::Definition(Definition::Lint { paths, home }) => definition::lint(output, &paths, &home),
-            Verb::Definition(Definition::List { remote }) => definition::list(output, &Client::new(&remote)?).await,
+            Verb::Definition(verb) => definition::definition(output, verb).await,
+            Verb::Test { paths, home } => simulation::test(output, &paths, &home.home),
             Verb::Audit(Audit::Verify(arguments)) => maintenance::verify(output, &arguments).await,
         }
     })

@@ -1,4 +1,4 @@
-//! `definition lint`: every finding of every definition, located.
+//! `definition …`: what can be said of a definition without running it.
 
 use std::path::{Path, PathBuf};
 
@@ -7,11 +7,25 @@ use serde_json::json;
 
 use crate::{
     catalogue::Catalogue,
+    cli::Definition,
+    client::Client,
+    commands::simulation,
     output::{Failure, Output},
 };
 
+/// Performs one of the verbs.
+pub(crate) async fn definition(output: Output, verb: Definition) -> Result<(), Failure> {
+    match verb {
+        Definition::Lint { paths, home } => lint(output, &paths, &home.home),
+        Definition::Simulate { file, scenario, input, home } => {
+            simulation::simulate(output, &file, scenario.as_deref(), input.as_deref(), &home.home)
+        }
+        Definition::List { remote } => list(output, &Client::new(&remote)?).await,
+    }
+}
+
 /// Checks files and directories; fails if any definition is refused.
-pub(crate) fn lint(output: Output, paths: &[PathBuf], home: &Path) -> Result<(), Failure> {
+fn lint(output: Output, paths: &[PathBuf], home: &Path) -> Result<(), Failure> {
     let catalogue = Catalogue::new(home, crate::composition::host_functions());
     let (mut files, mut errors, mut rows) = (0_usize, 0_usize, Vec::new());
     for path in paths {
@@ -31,7 +45,7 @@ pub(crate) fn lint(output: Output, paths: &[PathBuf], home: &Path) -> Result<(),
 }
 
 /// Lists the registered definitions.
-pub(crate) async fn list(output: Output, client: &crate::client::Client) -> Result<(), Failure> {
+async fn list(output: Output, client: &Client) -> Result<(), Failure> {
     let answer = client.get("/definitions").await?;
     for definition in answer["definitions"].as_array().into_iter().flatten() {
         let word = |name: &str| definition[name].as_str().unwrap_or_default().to_owned();

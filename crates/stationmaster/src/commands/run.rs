@@ -35,12 +35,7 @@ pub(crate) async fn run(output: Output, verb: Run) -> Result<(), Failure> {
 }
 
 async fn start(output: Output, client: &Client, definition: &str, input: &str) -> Result<(), Failure> {
-    let text = match input.strip_prefix('@') {
-        Some(file) => std::fs::read_to_string(file).map_err(|error| Failure::new(format!("{file}: {error}")))?,
-        None => input.to_owned(),
-    };
-    let input: Value =
-        serde_json::from_str(&text).map_err(|error| Failure::new(format!("the input is not JSON: {error}")))?;
+    let input = super::argument(input)?;
     let (path, version) =
         definition.split_once(':').map_or((definition, None), |(path, version)| (path, Some(version)));
     let Some((namespace, name)) = path.split_once('/') else {

@@ -1,0 +1,55 @@
+//! Which run gets which event: the rules of the router.
+//!
+//! An event reaches every `listen` that is open and matches; one that opens later finds the events since its run's start
+//! that its run has not used. The same event (source and id) counts once.
+
+use std::collections::BTreeSet;
+
+use definitions::{Data, Definition, Limits, TaskKind};
+use engine::{CloudEvent, Subscription, input_hash};
+
+/// All events so far, in the order of receipt.
+#[derive(Debug, Default)]
+pub(crate) struct Events {
+    received: Vec<CloudEvent>,
+    known: BTreeSet<(String, String)>,
+}
+
+impl Events {
+    /// Takes an event in; its number, unless it is one that has been received before.
+    pub(crate) fn receive(&mut self, event: CloudEvent) -> Option<usize> {
+        if !self.known.insert((event.source.clone(), event.id.clone())) {
+            return None;
+        }
+        self.received.push(event);
+        Some(self.received.len() - 1)
+    }
+
+    /// How many there are: the number of the next one.
+    pub(crate) fn count(&self) -> usize {
+        self.received.len()
+    }
+
+    /// An event by its number.
+    pub(crate) fn get(&self, number: usize) -> Option<&CloudEvent> {
+        self.received.get(number)
+    }
+}
+
+/// Whether an event is of the type, has the key and passes the filter of a subscription.
+pub(crate) fn matches(definition: &Definition, subscription: &Subscription, event: &CloudEvent) -> bool {
+    let Some(task) = definition.task(&subscription.step.pointer) else { return false };
+    let TaskKind::Listen(listen) = &task.kind else { return false };
+    if subscription.event_type.as_ref().is_some_and(|kind| **kind != *event.kind) {
+        return false;
+    }
+    let Some(filter) = listen.strategy.filters().get(subscription.filter) else { return true };
+    let (limits, envelope) = (Limits::default(), event.envelope());
+    if !filter.matches(&envelope, &|_| Data::NULL, limits).unwrap_or(false) {
+        return false;
+    }
+    let Some(key) = &subscription.key else { return true };
+    let Ok(values) = filter.correlation(&envelope, limits) else { return false };
+    let expected = filter.correlate.iter().zip(values).filter(|(correlation, _)| correlation.expect.is_some());
+    *key == input_hash(&Data::array(expected.map(|(_, value)| value)))
+}
