@@ -92,7 +92,8 @@ async fn lost_connections_are_survived() {
     let counted = AtomicUsize::new(0);
     // A call cuts all connections of the worker, while other runs commit; so few that no run can be suspected of it.
     let cut = Script::open("cut", move |_, input| {
-        if counted.fetch_add(1, Ordering::SeqCst) % 6 == 0 && counted.load(Ordering::SeqCst) <= 6 * MOST_CUTS {
+        let call = counted.fetch_add(1, Ordering::SeqCst);
+        if call.is_multiple_of(6) && call < 6 * MOST_CUTS {
             let admin = admin.clone();
             tokio::spawn(async move {
                 let kill = "select pg_terminate_backend(pid) from pg_stat_activity
