@@ -138,6 +138,11 @@ pub(crate) struct Service {
     #[arg(long, env = "STATIONMASTER_GITHUB_API", default_value = "https://api.github.com", value_name = "URL")]
     pub(crate) github_api: String,
 
+    /// How many seconds the local forge gives each stage of a build, in place of the stage's own budget (lint: 120); for a
+    /// slow machine.
+    #[arg(long, env = "STATIONMASTER_STAGE_SECONDS", value_name = "SECONDS")]
+    pub(crate) stage_seconds: Option<u64>,
+
     /// An OpenAI-compatible endpoint that writes the code of agents; without it, the built-in templates do.
     #[arg(long, env = "STATIONMASTER_LLM", value_name = "URL")]
     pub(crate) llm: Option<String>,

@@ -1,6 +1,6 @@
 //! Which forge keeps and builds the agents' code: GitHub where an owner and a token are given, else a local one.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use functions::{
     forge::{self, GitHub, Local},
@@ -36,7 +36,7 @@ impl Forge {
     pub(crate) async fn open(arguments: &cli::Service, data: &Path, api: &Url) -> Result<Self, Failure> {
         match (&arguments.github_owner, &arguments.github_token) {
             (Some(owner), Some(token)) => Self::at_github(owner, token, &arguments.github_api),
-            (None, None) => Ok(Self::Local(local(data, api).await?)),
+            (None, None) => Ok(Self::Local(local(data, api, arguments.stage_seconds).await?)),
             (Some(_), None) => {
                 Err(Failure::new("STATIONMASTER_GITHUB_TOKEN is missing: GitHub needs it with the owner"))
             }
@@ -101,12 +101,13 @@ impl Forge {
     }
 }
 
-async fn local(data: &Path, api: &Url) -> Result<Arc<Local>, Failure> {
+async fn local(data: &Path, api: &Url, stage_seconds: Option<u64>) -> Result<Arc<Local>, Failure> {
     keys::ensure(data, "github-webhook")?;
     let url = api.join("/pp/v1/webhooks/github")?;
     let secret = format!("file:{}", keys::path(data, "github-webhook").display()).parse::<Reference>()?;
     let webhook = forge::local::Webhook { url, secret };
-    let config = forge::local::Config::new(data.join("forge"), webhook, clock::machine());
+    let mut config = forge::local::Config::new(data.join("forge"), webhook, clock::machine());
+    config.budget = stage_seconds.map(Duration::from_secs);
     Ok(Arc::new(Local::open(config).await?))
 }
 
