@@ -85,11 +85,10 @@ impl Forge {
         }
     }
 
-    /// Reports what ended while this process was down; GitHub repeats its webhooks itself.
-    pub(crate) async fn reconcile(&self) -> Result<(), Failure> {
-        match self {
-            Self::Local(forge) => Ok(forge.reconcile().await?),
-            Self::GitHub { .. } => Ok(()),
+    /// Works on what nobody works on, from now on; GitHub does so by itself.
+    pub(crate) fn start(&self) {
+        if let Self::Local(forge) = self {
+            forge.start();
         }
     }
 

@@ -84,7 +84,7 @@ impl Service {
             let stop = shutdown.clone().cancelled_owned();
             parts.spawn(async move { Ok(api::serve(listener, router, stop).await?) });
         }
-        forge.reconcile().await?;
+        forge.start();
         let parts = Mutex::new(parts);
         Ok(Self { address, registered, database, catalogue, forge, shutdown, parts, beside })
     }

@@ -20,8 +20,6 @@ pub struct Config {
     pub root: PathBuf,
     /// Where progress is told.
     pub webhook: Webhook,
-    /// The start of the links in webhooks (`http://127.0.0.1:8080/forge`).
-    pub page: String,
     /// Where the time comes from.
     pub clock: Clock,
     /// The Python that agents are built with, 3.10 or later.
@@ -34,22 +32,23 @@ pub struct Config {
     pub image_registry: Option<String>,
     /// The time for a stage in place of the budgets of REQUIREMENTS 1.4.
     pub budget: Option<Duration>,
+    /// How often runs are looked for that nobody works on: those of a process that died.
+    pub sweep: Duration,
 }
 
 impl Config {
     /// The usual settings, with this process's `PATH`.
     pub fn new(root: impl Into<PathBuf>, webhook: Webhook, clock: Clock) -> Self {
-        let page = format!("{}/forge", webhook.url.origin().ascii_serialization());
         Self {
             root: root.into(),
             webhook,
-            page,
             clock,
             python: "python3".into(),
             path: std::env::var_os("PATH").unwrap_or_default(),
             containers: true,
             image_registry: None,
             budget: None,
+            sweep: Duration::from_secs(5),
         }
     }
 

@@ -20,7 +20,7 @@ pub struct Webhook {
     pub secret: Reference,
 }
 
-/// How often one delivery is tried before it waits for the next reconciliation.
+/// How often one delivery is tried before it waits for the next sweep.
 const TRIES: u32 = 12;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
@@ -40,6 +40,11 @@ pub(super) async fn send(egress: &Egress, webhook: &Webhook, delivery: &Delivery
     for attempt in 1..=TRIES {
         match once(egress, webhook, delivery).await {
             Ok(status) if (200..300).contains(&status) => return Sent::Done,
+            // A wrong address or secret, which somebody mends.
+            Ok(status @ (401 | 403 | 404)) => {
+                let (id, url) = (&delivery.id, &webhook.url);
+                tracing::error!(delivery.id = %id, status, %url, "the webhook is refused: are address and secret right?");
+            }
             Ok(status) if status < 500 && status != 429 && status != 408 => {
                 tracing::error!(delivery.id = %delivery.id, status, "the webhook was refused");
                 return Sent::Done;
@@ -52,7 +57,7 @@ pub(super) async fn send(egress: &Egress, webhook: &Webhook, delivery: &Delivery
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
-    tracing::warn!(delivery.id = %delivery.id, "the webhook waits for the next reconciliation");
+    tracing::warn!(delivery.id = %delivery.id, "the webhook waits for the next sweep");
     Sent::Later
 }
 

@@ -48,6 +48,35 @@ pub(super) async fn write_file(root: &Path, file: &GeneratedFile) -> Result<(), 
     at(&path, tokio::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).await)
 }
 
+/// Moves the finished directory `from` to `to`, where nothing is, durably and at once.
+pub(super) async fn place(from: &Path, to: &Path) -> Result<(), Error> {
+    let parent = to.parent().unwrap_or_else(|| Path::new("."));
+    create_dir(parent).await?;
+    let place = async {
+        tokio::fs::rename(from, to).await?;
+        tokio::fs::File::open(parent).await?.sync_all().await
+    };
+    at(to, place.await)
+}
+
+/// Removes a file that may not be there.
+pub(super) async fn remove_file(path: &Path) -> Result<(), Error> {
+    match tokio::fs::remove_file(path).await {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => at(path, Err(error)),
+        _ => Ok(()),
+    }
+}
+
+/// The numbers that are names in `root`.
+pub(super) async fn numbers(root: &Path) -> Result<Vec<u64>, Error> {
+    let mut entries = at(root, tokio::fs::read_dir(root).await)?;
+    let mut numbers = Vec::new();
+    while let Some(entry) = at(root, entries.next_entry().await)? {
+        numbers.extend(entry.file_name().to_str().and_then(|name| name.parse::<u64>().ok()));
+    }
+    Ok(numbers)
+}
+
 /// Replaces `path` by `contents`, durably and at once.
 pub(super) async fn replace(path: &Path, contents: &[u8]) -> Result<(), Error> {
     let parent = path.parent().unwrap_or_else(|| Path::new("."));
@@ -80,18 +109,8 @@ pub(super) fn digest(parts: &[&str]) -> String {
 
 /// Makes a directory in `root` whose name is a number above all others, at least `least`.
 pub(super) async fn next_number(root: &Path, least: u64) -> Result<u64, Error> {
-    let mut entries = at(root, tokio::fs::read_dir(root).await)?;
-    let mut next = least.max(1);
-    while let Some(entry) = at(root, entries.next_entry().await)? {
-        if let Some(number) = entry.file_name().to_str().and_then(|name| name.parse::<u64>().ok()) {
-            next = next.max(number + 1);
-        }
-    }
-    loop {
-        match tokio::fs::create_dir(root.join(next.to_string())).await {
-            Ok(()) => return Ok(next),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => next += 1,
-            Err(error) => return at(root, Err(error)),
-        }
-    }
+    let above = numbers(root).await?.into_iter().max().map_or(1, |last| last + 1);
+    let next = least.max(above);
+    at(root, tokio::fs::create_dir(root.join(next.to_string())).await)?;
+    Ok(next)
 }

@@ -1,7 +1,8 @@
 //! Bare repositories on disk, by the real git.
 //!
 //! No setting of the user or the machine counts, no hook runs. A commit is found again by the key
-//! in its message; a branch moves by compare-and-swap, so that two processes cannot lose one.
+//! in its message. Whoever writes to a repository holds its lock; a branch moves by
+//! compare-and-swap all the same, because the git of a killed process may outlive it.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -10,6 +11,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
 use super::disk;
+use super::lock::Lock;
 use crate::forge::{Commit, Error, Repository, check_branch, trailer};
 use crate::generate::GeneratedFile;
 
@@ -31,19 +33,27 @@ impl Repositories {
 
     pub(super) async fn create(&self, repository: &Repository) -> Result<(), Error> {
         let directory = self.directory(repository);
-        if tokio::fs::try_exists(directory.join("HEAD")).await.unwrap_or(false) {
+        if is_repository(&directory).await {
             return Ok(());
         }
-        disk::create_dir(&directory).await?;
-        let mut init = self.git(&directory);
+        let _lock = self.lock(repository).await?;
+        if is_repository(&directory).await {
+            return Ok(());
+        }
+        let scratch = disk::scratch(&self.root)?;
+        let new = scratch.path().join("new.git");
+        disk::create_dir(&new).await?;
+        let mut init = self.git(&new);
         init.args(["init", "--quiet", "--bare", "--initial-branch=main", "."]);
-        run(init, b"").await.map(drop)
+        run(init, b"").await?;
+        disk::place(&new, &directory).await
     }
 
     pub(super) async fn commit(&self, repository: &Repository, commit: &Commit, seconds: i64) -> Result<String, Error> {
         check_branch(&commit.branch)?;
         let message = trailer::message(commit)?;
         let directory = self.existing(repository).await?;
+        let _lock = self.lock(repository).await?;
         let reference = format!("refs/heads/{}", commit.branch);
         let parent = self.resolve(&directory, &reference).await?;
         if let Some(parent) = &parent
@@ -106,10 +116,9 @@ impl Repositories {
         run(write, b"").await.map(|tree| line(&tree))
     }
 
-    /// Puts the files of a commit into the new directory `target`.
+    /// Puts the files of a commit into `target`, which is new.
     pub(super) async fn checkout(&self, repository: &Repository, sha: &str, target: &Path) -> Result<(), Error> {
         let directory = self.existing(repository).await?;
-        disk::remove_dir(target).await?;
         disk::create_dir(target).await?;
         let index = disk::scratch(&self.root)?;
         let mut checkout = self.git(&directory);
@@ -145,10 +154,14 @@ impl Repositories {
 
     async fn existing(&self, repository: &Repository) -> Result<PathBuf, Error> {
         let directory = self.directory(repository);
-        if tokio::fs::try_exists(directory.join("HEAD")).await.unwrap_or(false) {
+        if is_repository(&directory).await {
             return Ok(directory);
         }
         Err(Error::NotFound(format!("the repository {repository}")))
+    }
+
+    async fn lock(&self, repository: &Repository) -> Result<Lock, Error> {
+        Lock::wait(&self.directory(repository).with_extension("lock")).await
     }
 
     fn git(&self, directory: &Path) -> Command {
@@ -169,6 +182,10 @@ impl Repositories {
             .kill_on_drop(true);
         git
     }
+}
+
+async fn is_repository(directory: &Path) -> bool {
+    tokio::fs::try_exists(directory.join("HEAD")).await.unwrap_or(false)
 }
 
 /// The output of a git that must succeed.

@@ -1,4 +1,5 @@
-//! The objects of GitHub's webhooks, as its REST API documents them, from a [`Record`].
+//! The objects of GitHub's webhooks, as its REST API documents them, from a [`Record`]; without links, because nothing here
+//! has a page.
 
 use serde_json::{Value, json};
 
@@ -9,9 +10,7 @@ use crate::forge::Repository;
 const WORKFLOW: &str = "ci";
 
 /// `workflow_run`.
-pub(super) fn run(record: &Record, page: &str) -> Value {
-    let repository = &record.repository;
-    let url = run_url(record, page);
+pub(super) fn run(record: &Record) -> Value {
     json!({
         "id": record.id,
         "name": WORKFLOW,
@@ -28,29 +27,22 @@ pub(super) fn run(record: &Record, page: &str) -> Value {
         "created_at": record.created_at,
         "updated_at": record.updated_at,
         "run_started_at": record.started_at,
-        "url": url,
-        "html_url": url,
-        "jobs_url": format!("{url}/jobs"),
-        "logs_url": format!("{url}/logs"),
         "actor": sender(),
         "triggering_actor": sender(),
         "pull_requests": [],
-        "repository": self::repository(repository, page),
+        "repository": repository(&record.repository),
     })
 }
 
 /// `workflow_job`.
-pub(super) fn job(record: &Record, job: &Job, page: &str) -> Value {
+pub(super) fn job(record: &Record, job: &Job) -> Value {
     let id = number(&["job", &record.id.to_string(), &record.attempt.to_string(), &job.name]);
-    let run = run_url(record, page);
-    let url = format!("{run}/job/{id}");
     let runner = job.started_at.map(|_| "local");
     let steps: Vec<_> = (1..).zip(&job.steps).map(|(number, one)| step(number, one)).collect();
     json!({
         "id": id,
         "run_id": record.id,
         "run_attempt": record.attempt,
-        "run_url": run,
         "name": job.name,
         "workflow_name": WORKFLOW,
         "head_branch": record.dispatch.branch,
@@ -66,8 +58,6 @@ pub(super) fn job(record: &Record, job: &Job, page: &str) -> Value {
         "runner_name": runner,
         "runner_group_id": runner.map(|_| 1),
         "runner_group_name": runner,
-        "url": url,
-        "html_url": url,
     })
 }
 
@@ -83,16 +73,13 @@ fn step(number: u32, step: &Step) -> Value {
 }
 
 /// `repository`.
-pub(super) fn repository(repository: &Repository, page: &str) -> Value {
-    let url = format!("{page}/{repository}");
+pub(super) fn repository(repository: &Repository) -> Value {
     json!({
         "id": number(&["repository", repository.owner(), repository.name()]),
         "name": repository.name(),
         "full_name": repository.to_string(),
         "private": true,
         "owner": {"login": repository.owner(), "type": "Organization"},
-        "html_url": url,
-        "url": url,
         "default_branch": "main",
     })
 }
@@ -100,10 +87,6 @@ pub(super) fn repository(repository: &Repository, page: &str) -> Value {
 /// `sender`: the one who acts.
 pub(super) fn sender() -> Value {
     json!({"login": "stationmaster", "id": 1, "type": "Bot"})
-}
-
-fn run_url(record: &Record, page: &str) -> String {
-    format!("{page}/{}/actions/runs/{}", record.repository, record.id)
 }
 
 fn workflow_id(record: &Record) -> u64 {

@@ -2,7 +2,8 @@
 //! when its time is over, when it is no longer wanted, and when this process dies.
 //!
 //! The last is done without any trust in us: the group's shell reads a pipe that only we hold
-//! open. When we are gone, even by SIGKILL, the pipe ends and the shell kills its own group.
+//! open. When we are gone, even by SIGKILL, the pipe ends and the shell kills its own group. Until
+//! then the group keeps the lock under which it works, so that nobody begins the same work anew.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -12,9 +13,13 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::Command;
 
+use super::lock::Lock;
+
 /// A program and its surroundings; no variable of this process reaches it but those listed.
 #[derive(Debug, Clone)]
-pub(super) struct Invocation {
+pub(super) struct Invocation<'a> {
+    /// What stays locked until the last process of the group is gone.
+    pub(super) lock: &'a Lock,
     pub(super) program: OsString,
     pub(super) args: Vec<OsString>,
     pub(super) env: Vec<(OsString, OsString)>,
@@ -45,9 +50,10 @@ impl std::fmt::Display for Failure {
 }
 
 /// Runs the program beside a watcher that waits for the end of our pipe. The watcher outlives the
-/// program, so that closing the pipe also ends whatever the program left behind.
+/// program, so that closing the pipe also ends whatever the program left behind. The lock comes in
+/// as standard error and is moved aside.
 const SUPERVISOR: &str = r#"
-exec 3<&0
+exec 3<&0 4>&2 2>&1
 { cat <&3; kill -KILL 0; } >/dev/null 2>&1 &
 "$@" 3<&- </dev/null
 "#;
@@ -65,10 +71,10 @@ impl Drop for Group {
 }
 
 /// Runs `what` for at most `limit`, its output appended to `log`. Dropping the future kills it.
-pub(super) async fn run(what: &Invocation, log: &Path, limit: Duration) -> Result<(), Failure> {
+pub(super) async fn run(what: &Invocation<'_>, log: &Path, limit: Duration) -> Result<(), Failure> {
     let start = |error: std::io::Error| Failure::Start(error.to_string());
     let output = std::fs::OpenOptions::new().create(true).append(true).open(log).map_err(start)?;
-    let errors = output.try_clone().map_err(start)?;
+    let lock = what.lock.handle().map_err(start)?;
     let mut child = Command::new("/bin/sh")
         .args(["-c", SUPERVISOR, "supervisor"])
         .arg(&what.program)
@@ -78,7 +84,7 @@ pub(super) async fn run(what: &Invocation, log: &Path, limit: Duration) -> Resul
         .current_dir(&what.directory)
         .stdin(Stdio::piped())
         .stdout(output)
-        .stderr(errors)
+        .stderr(lock)
         .process_group(0)
         .kill_on_drop(true)
         .spawn()

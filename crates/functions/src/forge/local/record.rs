@@ -114,12 +114,12 @@ impl Record {
     }
 
     /// Queues the next attempt.
-    pub(super) fn begin(&mut self, now: DateTime<Utc>, page: &str) {
+    pub(super) fn begin(&mut self, now: DateTime<Utc>) {
         self.attempt += 1;
         (self.status, self.conclusion, self.cancelling) = (Status::Queued, None, false);
         (self.started_at, self.updated_at) = (now, now);
         self.jobs.clear();
-        self.tell_run("requested", page);
+        self.tell_run("requested");
     }
 
     /// The stage to do now: the first that has not ended.
@@ -129,25 +129,25 @@ impl Record {
     }
 
     /// Queues and starts a stage; one that a crash interrupted stays started.
-    pub(super) fn start(&mut self, stage: &str, now: DateTime<Utc>, page: &str) {
+    pub(super) fn start(&mut self, stage: &str, now: DateTime<Utc>) {
         if self.status == Status::Queued {
             (self.status, self.updated_at) = (Status::InProgress, now);
-            self.tell_run("in_progress", page);
+            self.tell_run("in_progress");
         }
         if let Some(job) = self.jobs.iter_mut().find(|job| job.name == stage) {
             job.steps.clear();
             return;
         }
         self.jobs.push(Job::queued(stage, now));
-        self.tell_job(stage, "queued", page);
+        self.tell_job(stage, "queued");
         if let Some(job) = self.jobs.last_mut() {
             (job.status, job.started_at) = (Status::InProgress, Some(now));
         }
-        self.tell_job(stage, "in_progress", page);
+        self.tell_job(stage, "in_progress");
     }
 
     /// Ends a stage that is in progress.
-    pub(super) fn complete(&mut self, stage: &str, conclusion: Conclusion, now: DateTime<Utc>, page: &str) {
+    pub(super) fn complete(&mut self, stage: &str, conclusion: Conclusion, now: DateTime<Utc>) {
         if !self.jobs.iter().any(|job| job.name == stage) {
             self.jobs.push(Job::queued(stage, now));
         }
@@ -157,33 +157,50 @@ impl Record {
             job.completed_at = Some(now);
         }
         self.updated_at = now;
-        self.tell_job(stage, "completed", page);
+        self.tell_job(stage, "completed");
     }
 
     /// Ends the run; stages that never began end as `rest`.
-    pub(super) fn finish(&mut self, conclusion: Conclusion, rest: Conclusion, now: DateTime<Utc>, page: &str) {
+    pub(super) fn finish(&mut self, conclusion: Conclusion, rest: Conclusion, now: DateTime<Utc>) {
         while let Some(stage) = self.next_stage() {
-            self.complete(stage, rest, now, page);
+            self.complete(stage, rest, now);
         }
         (self.status, self.conclusion, self.updated_at) = (Status::Completed, Some(conclusion), now);
-        self.tell_run("completed", page);
+        self.tell_run("completed");
     }
 
-    fn tell_run(&mut self, action: &str, page: &str) {
-        let body = json!({"action": action, "workflow_run": payload::run(self, page)});
-        self.tell("workflow_run", "", action, body, page);
+    /// Whether there is nothing left to do and to tell.
+    pub(super) fn is_settled(&self) -> bool {
+        self.status == Status::Completed && self.unsent().is_none()
     }
 
-    fn tell_job(&mut self, stage: &str, action: &str, page: &str) {
+    /// The next webhook to send.
+    pub(super) fn unsent(&self) -> Option<&Delivery> {
+        self.deliveries.iter().find(|delivery| !delivery.done)
+    }
+
+    /// Remembers that a webhook need not be sent again.
+    pub(super) fn sent(&mut self, id: Uuid) {
+        for delivery in self.deliveries.iter_mut().filter(|delivery| delivery.id == id) {
+            delivery.done = true;
+        }
+    }
+
+    fn tell_run(&mut self, action: &str) {
+        let body = json!({"action": action, "workflow_run": payload::run(self)});
+        self.tell("workflow_run", "", action, body);
+    }
+
+    fn tell_job(&mut self, stage: &str, action: &str) {
         let Some(job) = self.jobs.iter().find(|job| job.name == stage) else { return };
-        let body = json!({"action": action, "workflow_job": payload::job(self, job, page)});
-        self.tell("workflow_job", stage, action, body, page);
+        let body = json!({"action": action, "workflow_job": payload::job(self, job)});
+        self.tell("workflow_job", stage, action, body);
     }
 
-    fn tell(&mut self, event: &str, stage: &str, action: &str, mut body: Value, page: &str) {
+    fn tell(&mut self, event: &str, stage: &str, action: &str, mut body: Value) {
         let name = format!("{}/{}/{event}/{stage}/{action}", self.id, self.attempt);
         let id = Uuid::new_v5(&DELIVERIES, name.as_bytes());
-        body["repository"] = payload::repository(&self.repository, page);
+        body["repository"] = payload::repository(&self.repository);
         body["sender"] = payload::sender();
         self.deliveries.push(Delivery { id, event: event.to_owned(), body: body.to_string(), done: false });
     }
@@ -233,10 +250,10 @@ mod tests {
     #[test]
     fn a_failure_skips_the_rest() {
         let (mut record, now) = (record(), DateTime::UNIX_EPOCH);
-        record.begin(now, "http://x");
-        record.start("lint", now, "http://x");
-        record.complete("lint", Conclusion::Failure, now, "http://x");
-        record.finish(Conclusion::Failure, Conclusion::Skipped, now, "http://x");
+        record.begin(now);
+        record.start("lint", now);
+        record.complete("lint", Conclusion::Failure, now);
+        record.finish(Conclusion::Failure, Conclusion::Skipped, now);
         let expected = [
             "run requested null",
             "run in_progress null",
@@ -255,12 +272,12 @@ mod tests {
     #[test]
     fn a_stage_started_again_after_a_crash_tells_nothing_twice() {
         let (mut record, now) = (record(), DateTime::UNIX_EPOCH);
-        record.begin(now, "http://x");
-        record.start("lint", now, "http://x");
+        record.begin(now);
+        record.start("lint", now);
         let before = record.deliveries.len();
         let text = serde_json::to_string(&record).expect("json");
         let mut record: Record = serde_json::from_str(&text).expect("json");
-        record.start("lint", now, "http://x");
+        record.start("lint", now);
         assert_eq!(record.deliveries.len(), before);
         assert_eq!(record.next_stage(), Some("lint"));
     }
@@ -269,12 +286,12 @@ mod tests {
     fn a_second_attempt_tells_everything_anew() {
         let (mut record, now) = (record(), DateTime::UNIX_EPOCH);
         for _ in 0..2 {
-            record.begin(now, "http://x");
+            record.begin(now);
             for stage in STAGES {
-                record.start(stage, now, "http://x");
-                record.complete(stage, Conclusion::Success, now, "http://x");
+                record.start(stage, now);
+                record.complete(stage, Conclusion::Success, now);
             }
-            record.finish(Conclusion::Success, Conclusion::Skipped, now, "http://x");
+            record.finish(Conclusion::Success, Conclusion::Skipped, now);
         }
         assert_eq!(record.attempt, 2);
         assert_eq!(record.deliveries.len(), 2 * (3 + 5 * 3));

@@ -8,6 +8,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::lock::Lock;
 use super::process::{self, Failure, Invocation};
 use super::record::{Conclusion, Step};
 use super::{Inner, disk};
@@ -24,6 +25,8 @@ pub(super) struct Workshop<'a> {
     pub(super) dispatch: &'a Dispatch,
     /// The run's own directory.
     pub(super) home: PathBuf,
+    /// What the run is worked on under.
+    pub(super) lock: &'a Lock,
     pub(super) stage: &'static str,
     pub(super) log: PathBuf,
     pub(super) ends: Instant,
@@ -31,9 +34,9 @@ pub(super) struct Workshop<'a> {
 }
 
 impl Workshop<'_> {
-    /// Checks the commit out into a new directory.
+    /// Checks the commit out into a new directory; none is used twice, because the git of a killed process may still write.
     pub(super) async fn checkout(&mut self) -> Result<PathBuf, Ended> {
-        let target = self.home.join("work").join(self.stage);
+        let target = self.home.join("work").join(format!("{}-{}", self.stage, uuid::Uuid::now_v7()));
         let done = self.forge.repositories.checkout(self.repository, &self.dispatch.sha, &target).await;
         self.note_failure("check out", done)?;
         Ok(target)
@@ -136,9 +139,10 @@ impl Workshop<'_> {
         process::run(&self.invocation(program, args, env, directory), &self.log, left).await
     }
 
-    fn invocation(&self, program: &OsStr, args: &[&OsStr], env: &[(&str, &str)], directory: &Path) -> Invocation {
+    fn invocation(&self, program: &OsStr, args: &[&OsStr], env: &[(&str, &str)], directory: &Path) -> Invocation<'_> {
         let own = env.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
         Invocation {
+            lock: self.lock,
             program: program.to_owned(),
             args: args.iter().map(|arg| (*arg).to_owned()).collect(),
             env: self.forge.config.environment().into_iter().chain(own).collect(),
@@ -150,14 +154,15 @@ impl Workshop<'_> {
     async fn tools(&mut self) -> Result<PathBuf, Ended> {
         let root = self.forge.config.root.join("cache");
         let tools = root.join("tools");
-        let forge = self.forge;
-        let _alone = forge.tools.lock().await;
         if tools.join("bin/python").exists() {
             return Ok(tools);
         }
-        let made = disk::create_dir(&root).await;
-        self.note_failure("create the cache", made)?;
-        let python = forge.config.python.clone();
+        let alone = Lock::wait(&root.join("tools.lock")).await;
+        let _alone = self.note_failure("wait for pip", alone)?;
+        if tools.join("bin/python").exists() {
+            return Ok(tools);
+        }
+        let python = self.forge.config.python.clone();
         let check = "import sys, venv, ensurepip; assert sys.version_info >= (3, 10), sys.version".as_ref();
         let name = "check for Python 3.10 with venv and ensurepip (Debian: python3-venv)";
         self.step(name, &python, &["-c".as_ref(), check], &[], &root).await?;
@@ -168,12 +173,9 @@ impl Workshop<'_> {
         self.step("create the environment of pip", &python, &make, &[], &root).await?;
         let args = ["-m", "pip", "install", "--quiet", "--upgrade", "pip>=23.1"].map(OsStr::new);
         self.step("pip install pip", new.join("bin/python").as_os_str(), &args, &[], &root).await?;
-        match tokio::fs::rename(&new, &tools).await {
-            Err(error) if !tools.join("bin/python").exists() => {
-                self.note_failure("keep pip", Err(disk::broken("rename", &error)))
-            }
-            _ => Ok(tools),
-        }
+        let placed = disk::place(&new, &tools).await;
+        self.note_failure("keep pip", placed)?;
+        Ok(tools)
     }
 }
 
