@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    Api,
+    Watched,
     problem::{Code, Document, Problem},
 };
 
@@ -47,9 +47,9 @@ pub(crate) async fn live() -> Json<Healthy> {
     (status = 200, body = Healthy),
     (status = 503, body = Document, content_type = "application/problem+json"),
 ))]
-pub(crate) async fn ready(State(api): State<Api>) -> Answer {
-    let _ = probe("database", api.probes().database()).await?;
-    probe("migrations", api.probes().migrations()).await
+pub(crate) async fn ready(State(watched): State<Watched>) -> Answer {
+    let _ = probe("database", watched.probes.database()).await?;
+    probe("migrations", watched.probes.migrations()).await
 }
 
 /// Whether the database answers.
@@ -57,8 +57,8 @@ pub(crate) async fn ready(State(api): State<Api>) -> Answer {
     (status = 200, body = Healthy),
     (status = 503, body = Document, content_type = "application/problem+json"),
 ))]
-pub(crate) async fn database(State(api): State<Api>) -> Answer {
-    probe("database", api.probes().database()).await
+pub(crate) async fn database(State(watched): State<Watched>) -> Answer {
+    probe("database", watched.probes.database()).await
 }
 
 /// Whether the schema is the one that this binary needs.
@@ -66,8 +66,8 @@ pub(crate) async fn database(State(api): State<Api>) -> Answer {
     (status = 200, body = Healthy),
     (status = 503, body = Document, content_type = "application/problem+json"),
 ))]
-pub(crate) async fn migrations(State(api): State<Api>) -> Answer {
-    probe("migrations", api.probes().migrations()).await
+pub(crate) async fn migrations(State(watched): State<Watched>) -> Answer {
+    probe("migrations", watched.probes.migrations()).await
 }
 
 async fn probe(name: &'static str, answer: BoxFuture<'_, Result<(), String>>) -> Answer {

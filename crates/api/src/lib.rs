@@ -34,8 +34,8 @@ mod unit;
 pub mod webhooks;
 
 pub use request::RequestId;
-pub use server::{BindError, bind, openapi, router, serve};
-pub use state::{Api, Parts};
+pub use server::{BindError, bind, openapi, router, serve, watch_router};
+pub use state::{Api, Parts, Watched};
 
 /// The clock of the process; only the binary makes one.
 pub type Clock = Arc<dyn Fn() -> engine::Timestamp + Send + Sync>;

@@ -10,12 +10,12 @@ use axum::{
 };
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
-use crate::Api;
+use crate::Watched;
 
 const DURATION: &str = "http_request_duration_seconds";
 const BUCKETS: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
 
-/// Installs the process's recorder and gives the handle that [`Api`] renders; called once, by the binary.
+/// Installs the process's recorder and gives the handle that [`Watched`] renders; called once, by the binary.
 ///
 /// # Errors
 /// If a recorder is installed already.
@@ -28,8 +28,8 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
 
 /// Metrics of this process for Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "health", responses((status = 200, body = String, content_type = "text/plain")))]
-pub(crate) async fn render(State(api): State<Api>) -> impl IntoResponse {
-    let text = api.metrics().map(|handle| {
+pub(crate) async fn render(State(watched): State<Watched>) -> impl IntoResponse {
+    let text = watched.metrics.map(|handle| {
         handle.run_upkeep();
         handle.render()
     });

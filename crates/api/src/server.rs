@@ -8,6 +8,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     middleware::{from_fn, map_request, map_response},
     response::{IntoResponse, Response},
+    routing::get,
 };
 use serde_json::Value;
 use thiserror::Error;
@@ -26,7 +27,7 @@ use utoipa::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    Api, events, health, linger, metrics, problem, reference, request,
+    Api, Clock, Watched, events, health, linger, metrics, problem, reference, request,
     routes::{agents, definitions, gates, handoffs, inputs, runs, slas},
 };
 
@@ -114,10 +115,28 @@ pub fn openapi() -> Value {
 /// The whole API; `webhooks` are the routes of the inbound sources.
 pub fn router(api: &Api, webhooks: Router) -> Router {
     let (routes, _) = documented().split_for_parts();
+    let routes = routes
+        .with_state(api.clone())
+        .merge(reference::routes(&openapi()))
+        .merge(webhooks)
+        .route("/problems/{code}", get(problem::page));
+    layered(routes, api.clock())
+}
+
+/// Health and metrics alone, for a process without an API.
+pub fn watch_router(watched: &Watched, clock: &Clock) -> Router {
+    let routes = Router::new()
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/metrics", get(metrics::render));
+    layered(routes.with_state(watched.clone()), clock)
+}
+
+fn layered(routes: Router, clock: &Clock) -> Router {
     let layers = ServiceBuilder::new()
         .layer(from_fn(linger::read_on))
         .layer(map_request(async |request| request::drop_unsafe_id(request)))
-        .layer(SetRequestIdLayer::new(request::HEADER, request::Uuids::new(api.clock())))
+        .layer(SetRequestIdLayer::new(request::HEADER, request::Uuids::new(clock)))
         .layer(map_request(async |request| request::remember_id(request)))
         .layer(PropagateRequestIdLayer::new(request::HEADER))
         .layer(
@@ -133,13 +152,7 @@ pub fn router(api: &Api, webhooks: Router) -> Router {
         .layer(CatchPanicLayer::custom(panicked))
         .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, TIMEOUT))
         .layer(DefaultBodyLimit::max(BODY_LIMIT));
-    routes
-        .with_state(api.clone())
-        .merge(reference::routes(&openapi()))
-        .merge(webhooks)
-        .route("/problems/{code}", axum::routing::get(problem::page))
-        .fallback(problem::not_found)
-        .layer(layers)
+    routes.fallback(problem::not_found).layer(layers)
 }
 
 /// Headers that keep browsers from guessing and framing.

@@ -28,18 +28,25 @@ pub struct Parts {
     pub hints: Hints,
     /// Where received events go: [`Stored`](crate::stored::Stored).
     pub sink: Arc<dyn EventSink>,
-    /// What health asks: [`Stored`](crate::stored::Stored).
-    pub probes: Arc<dyn Probes>,
+    /// What health and metrics are asked of.
+    pub watched: Watched,
     /// Who looks at the evidence of handoffs.
     pub evidence: Arc<dyn EvidenceChecker>,
     /// How creations are run here.
     pub creations: creations::Options,
     /// How handoffs are reviewed here.
     pub reviews: handoffs::Options,
-    /// The process's metrics; without them `/metrics` is empty.
-    pub metrics: Option<Handle>,
     /// The process's clock, for credentials.
     pub clock: Clock,
+}
+
+/// What health and metrics need, which is all that a process without an API serves.
+#[derive(Clone)]
+pub struct Watched {
+    /// What health asks: [`Stored`](crate::stored::Stored).
+    pub probes: Arc<dyn Probes>,
+    /// The process's metrics; without them `/metrics` is empty.
+    pub metrics: Option<Handle>,
 }
 
 impl Api {
@@ -66,10 +73,6 @@ impl Api {
         &*self.parts.sink
     }
 
-    pub(crate) fn probes(&self) -> &dyn Probes {
-        &*self.parts.probes
-    }
-
     pub(crate) fn evidence(&self) -> &dyn EvidenceChecker {
         &*self.parts.evidence
     }
@@ -82,10 +85,6 @@ impl Api {
         self.parts.reviews
     }
 
-    pub(crate) fn metrics(&self) -> Option<&Handle> {
-        self.parts.metrics.as_ref()
-    }
-
     pub(crate) fn clock(&self) -> &Clock {
         &self.parts.clock
     }
@@ -94,6 +93,18 @@ impl Api {
 impl FromRef<Api> for Authenticator {
     fn from_ref(api: &Api) -> Self {
         api.parts.authenticator.clone()
+    }
+}
+
+impl FromRef<Api> for Watched {
+    fn from_ref(api: &Api) -> Self {
+        api.parts.watched.clone()
+    }
+}
+
+impl fmt::Debug for Watched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watched").finish_non_exhaustive()
     }
 }
 

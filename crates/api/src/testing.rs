@@ -26,7 +26,7 @@ use store::{Hints, PoolSizes, Store};
 use tower::ServiceExt;
 
 use crate::{
-    Api, Clock, Parts,
+    Api, Clock, Parts, Watched,
     auth::{Authenticator, Keys, LIFETIME, Secret},
     health::Probes,
     stored::Stored,
@@ -107,11 +107,10 @@ pub(crate) fn api(memory: &Arc<Memory>) -> Api {
         hints: Hints::new(store.clone()).0,
         store,
         sink: Arc::clone(memory) as _,
-        probes: Arc::clone(memory) as _,
+        watched: Watched { probes: Arc::clone(memory) as _, metrics: None },
         evidence: Arc::clone(memory) as _,
         creations: creations::Options::default(),
         reviews: handoffs::Options::default(),
-        metrics: None,
         clock: clock(),
     })
 }
@@ -158,11 +157,10 @@ impl Live {
             store: store.clone(),
             hints,
             sink: Arc::clone(&stored) as _,
-            probes: stored,
+            watched: Watched { probes: stored, metrics: None },
             evidence: Arc::new(Memory::default()),
             creations: creations::Options::default(),
             reviews: handoffs::Options::default(),
-            metrics: None,
             clock: clock(),
         });
         Self { router: crate::router(&api, Router::new()), store, database }

@@ -10,7 +10,10 @@ use axum::{Router, body::Body, http::Request, routing::get};
 use platform::access::Role;
 use serde_json::{Map, Value, json};
 
-use crate::testing::{Memory, api, request, send, status, token};
+use crate::{
+    Watched,
+    testing::{Memory, api, clock, request, send, status, token},
+};
 
 fn router(memory: &Arc<Memory>) -> Router {
     let broken = Router::new()
@@ -130,6 +133,17 @@ async fn health_tells_what_is_down_and_nothing_else() {
     *memory.down.lock().unwrap() = true;
     let down = answers(&router, all.map(|path| (path, empty("GET", path)))).await;
     insta::assert_json_snapshot!("health", json!({"up": up, "down": down}));
+}
+
+#[tokio::test]
+async fn a_process_without_an_api_answers_for_its_health_only() {
+    let memory = Arc::new(Memory::default());
+    let watched = Watched { probes: Arc::clone(&memory) as _, metrics: None };
+    let router = crate::watch_router(&watched, &clock());
+    *memory.down.lock().unwrap() = true;
+    for (path, expected) in [("/health/live", 200), ("/health/ready", 503), ("/metrics", 200), ("/runs", 404)] {
+        assert_eq!(status(&send(&router, empty("GET", path)).await), expected, "{path}");
+    }
 }
 
 #[tokio::test]

@@ -89,9 +89,18 @@ pub(crate) struct Service {
     #[arg(long, env = "STATIONMASTER_HOME", default_value = ".", value_name = "DIR")]
     pub(crate) home: PathBuf,
 
-    /// The address of the HTTP API.
-    #[arg(long, env = "STATIONMASTER_LISTEN", default_value = "127.0.0.1:8015", value_name = "ADDRESS")]
-    pub(crate) listen: SocketAddr,
+    /// Where to listen: the HTTP API, by default on 127.0.0.1:8015; for `work`, health and metrics, by default nowhere.
+    #[arg(long, env = "STATIONMASTER_LISTEN", value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
+
+    /// The address of the HTTP API as the other processes reach it, where the local forge reports to; by default that of
+    /// `--listen`.
+    #[arg(long, env = "STATIONMASTER_API", value_name = "URL")]
+    pub(crate) api: Option<url::Url>,
+
+    /// The directory of the local forge, one for all processes; by default `forge` in the data directory.
+    #[arg(long, env = "STATIONMASTER_FORGE", value_name = "DIR")]
+    pub(crate) forge: Option<PathBuf>,
 
     /// How many runs a worker drives at once.
     #[arg(long, env = "STATIONMASTER_CONCURRENCY", default_value_t = 64, value_name = "N")]

@@ -17,10 +17,15 @@ use platform::{
 use url::Url;
 use worker::Functions;
 
-use crate::{cli, forge::Forge, keys, output::Failure, settings};
+use crate::{
+    cli,
+    forge::{self, Forge},
+    output::Failure,
+    settings,
+};
 
 /// The variable that `webhooks/github.yaml` reads; without it, a local forge signs with a generated secret.
-const WEBHOOK_SECRET: &str = "env:STATIONMASTER_GITHUB_WEBHOOK_SECRET";
+pub(crate) const WEBHOOK_SECRET: &str = "env:STATIONMASTER_GITHUB_WEBHOOK_SECRET";
 
 /// The names of the host's functions: what definitions may call besides functions written in the DSL.
 pub(crate) fn host_functions() -> Vec<FunctionName> {
@@ -61,15 +66,13 @@ pub(crate) fn webhook_sources(home: &Path) -> Result<Vec<Source>, Failure> {
     Ok(sources)
 }
 
-/// The value of a webhook source's secret.
-pub(crate) fn webhook_secret(reference: &str, data: &Path) -> Result<String, String> {
-    match settings::resolve(reference) {
-        Ok(secret) => Ok(secret),
-        Err(_) if reference == WEBHOOK_SECRET => {
-            keys::ensure(data, "github-webhook").map_err(|error| error.to_string())
-        }
-        Err(failure) => Err(failure.message().to_owned()),
-    }
+/// The value of a webhook source's secret; `forge` is the directory of the local forge.
+pub(crate) fn webhook_secret(reference: &str, forge: &Path) -> Result<String, String> {
+    let value = || match settings::resolve(reference) {
+        Err(_) if reference == WEBHOOK_SECRET => Ok(forge::webhook_secret(forge)?.resolve()?.expose().to_owned()),
+        given => given,
+    };
+    value().map_err(|failure: Failure| failure.message().to_owned())
 }
 
 /// Everything that runs may call.

@@ -1,6 +1,10 @@
 //! Which forge keeps and builds the agents' code: GitHub where an owner and a token are given, else a local one.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use functions::{
     forge::{self, GitHub, Local},
@@ -8,15 +12,18 @@ use functions::{
 };
 use url::Url;
 
-use crate::{cli, clock, keys, output::Failure};
+use crate::{cli, clock, composition::WEBHOOK_SECRET, keys, output::Failure, settings};
 
 /// Whom the repositories of a local forge belong to.
 const LOCAL_OWNER: &str = "agents";
 
+/// The name of the secret that a local forge makes for itself.
+const SECRET: &str = "github-webhook";
+
 /// The forge of a service.
 #[derive(Debug, Clone)]
 pub(crate) enum Forge {
-    /// This process runs it.
+    /// This process runs it, with all others on its directory.
     Local(Arc<Local>),
     /// GitHub does.
     GitHub {
@@ -29,14 +36,14 @@ pub(crate) enum Forge {
 }
 
 impl Forge {
-    /// Opens the forge that the settings name; `api` is the address of this service, where a local forge reports to.
+    /// Opens the forge that the settings name; `api` is the address of the service, where a local forge reports to.
     ///
     /// # Errors
     /// One of owner and token is missing or unreadable, or the directory of the local forge cannot be used.
-    pub(crate) async fn open(arguments: &cli::Service, data: &Path, api: &Url) -> Result<Self, Failure> {
+    pub(crate) async fn open(arguments: &cli::Service, root: &Path, api: &Url) -> Result<Self, Failure> {
         match (&arguments.github_owner, &arguments.github_token) {
             (Some(owner), Some(token)) => Self::at_github(owner, token, &arguments.github_api),
-            (None, None) => Ok(Self::Local(local(data, api, arguments.stage_seconds).await?)),
+            (None, None) => Ok(Self::Local(local(root, api, arguments.stage_seconds).await?)),
             (Some(_), None) => {
                 Err(Failure::new("STATIONMASTER_GITHUB_TOKEN is missing: GitHub needs it with the owner"))
             }
@@ -100,12 +107,26 @@ impl Forge {
     }
 }
 
-async fn local(data: &Path, api: &Url, stage_seconds: Option<u64>) -> Result<Arc<Local>, Failure> {
-    keys::ensure(data, "github-webhook")?;
-    let url = api.join("/pp/v1/webhooks/github")?;
-    let secret = format!("file:{}", keys::path(data, "github-webhook").display()).parse::<Reference>()?;
-    let webhook = forge::local::Webhook { url, secret };
-    let mut config = forge::local::Config::new(data.join("forge"), webhook, clock::machine());
+/// Where the local forge keeps its files.
+pub(crate) fn directory(arguments: &cli::Service, data: &Path) -> PathBuf {
+    arguments.forge.clone().unwrap_or_else(|| data.join("forge"))
+}
+
+/// What the local forge in `root` signs with: the given secret, else one that all processes on the directory share.
+pub(crate) fn webhook_secret(root: &Path) -> Result<Reference, Failure> {
+    let reference = if settings::resolve(WEBHOOK_SECRET).is_ok() {
+        WEBHOOK_SECRET.to_owned()
+    } else {
+        keys::ensure(root, SECRET)?;
+        format!("file:{}", keys::path(root, SECRET).display())
+    };
+    Ok(reference.parse()?)
+}
+
+async fn local(root: &Path, api: &Url, stage_seconds: Option<u64>) -> Result<Arc<Local>, Failure> {
+    let root = std::path::absolute(root)?;
+    let webhook = forge::local::Webhook { url: api.join("/pp/v1/webhooks/github")?, secret: webhook_secret(&root)? };
+    let mut config = forge::local::Config::new(root, webhook, clock::machine());
     config.budget = stage_seconds.map(Duration::from_secs);
     Ok(Arc::new(Local::open(config).await?))
 }

@@ -5,10 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use api::{Api, Parts, auth::Authenticator, metrics, stored::Stored, webhooks};
+use api::{Api, Parts, Watched, auth::Authenticator, metrics, stored::Stored, webhooks};
 use platform::{creations, handoffs};
 use store::{Hints, Store, clock as engine_clock};
-use tokio::{sync::Mutex, task::JoinSet};
+use tokio::{net::TcpListener, sync::Mutex, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 use worker::{Config, Queue, Worker};
@@ -20,24 +20,27 @@ use crate::{
     composition,
     database::{self, Database},
     evidence::Eyes,
-    forge::Forge,
+    forge::{self, Forge},
     output::Failure,
     register,
 };
+
+/// Where the API listens unless it is told.
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8015);
 
 /// Which parts run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     /// API and worker, on the embedded database if there is no other.
     Whole,
-    /// A worker alone.
+    /// A worker alone, with health and metrics where it is to listen.
     Worker,
 }
 
 /// A service that is up.
 #[derive(Debug)]
 pub(crate) struct Service {
-    /// Where the API listens; absent for a worker alone.
+    /// Where it listens, if it does.
     pub(crate) address: Option<SocketAddr>,
     /// How many definitions are new since the last start.
     pub(crate) registered: usize,
@@ -53,11 +56,8 @@ impl Service {
     /// Starts the service; what cannot start stops what has.
     pub(crate) async fn start(arguments: &cli::Service, role: Role) -> Result<Self, Failure> {
         let data = database::data_directory(arguments.database.data.as_deref())?;
-        let listener = match role {
-            Role::Whole => Some(api::bind(arguments.listen).await?),
-            Role::Worker => None,
-        };
-        let address = listener.as_ref().map(tokio::net::TcpListener::local_addr).transpose()?;
+        let listener = listen(arguments, role).await?;
+        let address = listener.as_ref().map(TcpListener::local_addr).transpose()?;
         let database = Database::open(&arguments.database).await?;
         database.make_ready().await?;
         let store = database.store.clone();
@@ -70,8 +70,8 @@ impl Service {
         beside.spawn(hinting);
         let catalogue = Catalogue::new(&arguments.home, composition::host_functions());
         let registered = register::register(&store, DEFAULT_ORG, &catalogue, clock::now()).await?;
-        let base = Url::parse(&format!("http://{}", reachable(address.unwrap_or(arguments.listen))))?;
-        let forge = Forge::open(arguments, &data, &base).await?;
+        let root = forge::directory(arguments, &data);
+        let forge = Forge::open(arguments, &root, &api_url(arguments, role, address)?).await?;
         let functions = composition::functions(arguments, &forge)?;
         let queues = vec![Queue { name: "default".to_owned(), concurrency: arguments.concurrency }];
         let secrets = Arc::new(functions::secrets::Secrets::default());
@@ -80,7 +80,10 @@ impl Service {
         let stop = shutdown.clone();
         parts.spawn(async move { Ok(worker.run(stop).await?) });
         if let Some(listener) = listener {
-            let router = router(arguments, &data, store, hints, &forge)?;
+            let router = match role {
+                Role::Whole => router(arguments, &data, store, hints, &forge)?,
+                Role::Worker => watch_router(store, hints)?,
+            };
             let stop = shutdown.clone().cancelled_owned();
             parts.spawn(async move { Ok(api::serve(listener, router, stop).await?) });
         }
@@ -89,7 +92,7 @@ impl Service {
         Ok(Self { address, registered, database, catalogue, forge, shutdown, parts, beside })
     }
 
-    /// The address of the API, as a URL.
+    /// The address that it listens on, as a URL.
     pub(crate) fn url(&self) -> String {
         self.address.map_or_else(String::new, |address| format!("http://{address}"))
     }
@@ -137,7 +140,8 @@ fn router(
     let keys = signing_keys(arguments.jwt_secret.as_deref(), data)?;
     let stored = Arc::new(Stored::new(store.clone(), hints.clone()));
     let sources = composition::webhook_sources(&arguments.home)?;
-    let resolve = |reference: &str| composition::webhook_secret(reference, data);
+    let root = forge::directory(arguments, data);
+    let resolve = |reference: &str| composition::webhook_secret(reference, &root);
     let sink = Arc::clone(&stored) as Arc<dyn webhooks::EventSink>;
     let webhooks = webhooks::routes(sources, DEFAULT_ORG, &resolve, &sink, &clock::machine())?;
     let api = Api::new(Parts {
@@ -145,14 +149,37 @@ fn router(
         store,
         hints,
         sink,
-        probes: stored,
+        watched: Watched { probes: stored, metrics: Some(metrics::install()?) },
         evidence: Arc::new(Eyes::new(forge.clone(), composition::egress()?)),
         creations: creations::Options { admin_gate: arguments.admin_gate },
         reviews: handoffs::Options::default(),
-        metrics: Some(metrics::install()?),
         clock: clock::machine(),
     });
     Ok(api::router(&api, webhooks))
+}
+
+/// Health and metrics of a worker.
+fn watch_router(store: Store, hints: Hints) -> Result<axum::Router, Failure> {
+    let watched = Watched { probes: Arc::new(Stored::new(store, hints)), metrics: Some(metrics::install()?) };
+    Ok(api::watch_router(&watched, &clock::machine()))
+}
+
+/// The API's address must be had; a worker listens only where it is told to.
+async fn listen(arguments: &cli::Service, role: Role) -> Result<Option<TcpListener>, Failure> {
+    match (role, arguments.listen) {
+        (Role::Whole, address) => Ok(Some(api::bind(address.unwrap_or(LISTEN)).await?)),
+        (Role::Worker, Some(address)) => Ok(Some(api::bind(address).await?)),
+        (Role::Worker, None) => Ok(None),
+    }
+}
+
+/// Where the local forge finds the API: where it is said to be, else here, else where it usually is.
+fn api_url(arguments: &cli::Service, role: Role, address: Option<SocketAddr>) -> Result<Url, Failure> {
+    let own = address.filter(|_| role == Role::Whole);
+    match &arguments.api {
+        Some(api) => Ok(api.clone()),
+        None => Ok(Url::parse(&format!("http://{}", reachable(own.unwrap_or(LISTEN))))?),
+    }
 }
 
 /// The address by which this machine reaches a listener: one that listens everywhere is reached on loopback.
@@ -172,4 +199,27 @@ async fn scale_time(store: &Store, factor: f64) -> Result<(), Failure> {
         engine_clock::set(&mut connection, clock.now(), factor).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Verb};
+
+    fn told(role: Role, options: &[&str], address: &str) -> String {
+        let line = ["stationmaster", "serve"].iter().chain(options);
+        let Verb::Serve(service) = Cli::try_parse_from(line).unwrap().verb else { panic!("another verb") };
+        api_url(&service, role, Some(address.parse().unwrap())).unwrap().to_string()
+    }
+
+    #[test]
+    fn the_forge_reports_to_the_api_wherever_that_is() {
+        assert_eq!(told(Role::Whole, &[], "0.0.0.0:99"), "http://127.0.0.1:99/");
+        assert_eq!(told(Role::Whole, &[], "[::]:99"), "http://[::1]:99/");
+        assert_eq!(told(Role::Whole, &[], "10.0.0.1:99"), "http://10.0.0.1:99/");
+        assert_eq!(told(Role::Worker, &[], "127.0.0.1:99"), "http://127.0.0.1:8015/", "not the worker's own port");
+        assert_eq!(told(Role::Worker, &["--api", "http://api:8015"], "127.0.0.1:99"), "http://api:8015/");
+    }
 }

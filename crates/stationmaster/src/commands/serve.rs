@@ -29,7 +29,7 @@ pub(crate) async fn dev(output: Output, arguments: &cli::Service) -> Result<(), 
 async fn run(output: Output, arguments: &cli::Service, role: Role, reload: bool) -> Result<(), Failure> {
     let mut stop = Stop::new()?;
     let service = Service::start(arguments, role).await?;
-    announce(output, &service);
+    announce(output, &service, role);
     let mut ticks = tokio::time::interval(LOOK);
     let mut seen = changed_at(&service);
     loop {
@@ -52,13 +52,13 @@ async fn run(output: Output, arguments: &cli::Service, role: Role, reload: bool)
     service.stop().await
 }
 
-fn announce(output: Output, service: &Service) {
+fn announce(output: Output, service: &Service, role: Role) {
     let url = service.url();
-    if service.address.is_some() {
-        output.line(|| format!("Stationmaster listens on {url} (documentation: {url}/docs)"));
-    } else {
-        output.line(|| "a worker is up".to_owned());
-    }
+    output.line(|| match (role, service.address) {
+        (Role::Whole, _) => format!("Stationmaster listens on {url} (documentation: {url}/docs)"),
+        (Role::Worker, Some(_)) => format!("a worker is up (health: {url}/health/ready, metrics: {url}/metrics)"),
+        (Role::Worker, None) => "a worker is up".to_owned(),
+    });
     output.event(&json!({ "listening": url, "registered": service.registered }));
 }
 
