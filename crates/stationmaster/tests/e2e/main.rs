@@ -7,6 +7,7 @@
 
 mod bad_input;
 mod creation;
+mod fleet;
 mod genesis;
 mod harness;
 mod restart;

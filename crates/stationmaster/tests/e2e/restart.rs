@@ -9,7 +9,7 @@ use tokio::process::Command;
 
 use crate::harness::{Caller, PATIENCE, Service, Site, kill};
 
-const STAGES: [&str; 5] = ["lint", "unit-tests", "build", "integration-tests", "push"];
+pub(crate) const STAGES: [&str; 5] = ["lint", "unit-tests", "build", "integration-tests", "push"];
 
 /// A `git` that moves a branch, says so and hangs: between a side effect and its record.
 struct Trap {
@@ -50,12 +50,12 @@ impl Trap {
     }
 }
 
-fn json_file(path: &Path) -> Value {
+pub(crate) fn json_file(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))).unwrap()
 }
 
 /// Hands an agent over, with pages that answer, and the artifact that its build left.
-async fn hand_over(site: &Site, caller: &Caller, ready: &Value) -> String {
+pub(crate) async fn hand_over(site: &Site, caller: &Caller, ready: &Value) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let page = json!({ "url": format!("http://{}/page", listener.local_addr().unwrap()) });
     let pages = tokio::spawn(async move { axum::serve(listener, Router::new().fallback(async || "here")).await });
