@@ -7,9 +7,11 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,targe
     cargo build --release --locked -p stationmaster && cp target/release/stationmaster /usr/local/bin/
 
 FROM debian:bookworm-slim
-# git and python3 are the local forge's (`doctor` asks for them); the certificates are for calls to the outside.
+# git and python3 are the local forge's (`doctor` asks for them); the certificates are for calls to the outside. The forge's
+# directory is there so that a volume on it belongs to the user.
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates git python3 python3-venv && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --create-home --home-dir /var/lib/stationmaster stationmaster
+    && useradd --system --uid 10001 --create-home --home-dir /var/lib/stationmaster stationmaster \
+    && install --directory --owner=stationmaster /var/lib/stationmaster/forge
 COPY --from=build /usr/local/bin/stationmaster /usr/local/bin/
 COPY workflows /usr/share/stationmaster/workflows
 COPY functions /usr/share/stationmaster/functions
