@@ -14,6 +14,7 @@ pub use local::Local;
 use std::fmt;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -42,6 +43,9 @@ pub trait Forge: Send + Sync + fmt::Debug {
 
     /// Ends a run; one that has ended stays as it is.
     fn cancel<'a>(&'a self, repository: &'a Repository, run: u64) -> Answer<'a, ()>;
+
+    /// The runs of a branch that have not ended, as far as the forge shows them by now.
+    fn running<'a>(&'a self, repository: &'a Repository, branch: &'a str) -> Answer<'a, Vec<u64>>;
 
     /// Where a run is, for reconciliation after lost webhooks.
     fn status<'a>(&'a self, repository: &'a Repository, run: u64) -> Answer<'a, RunStatus>;
@@ -129,6 +133,9 @@ pub struct Dispatch {
     pub creation_id: String,
     /// The same key is the same run.
     pub idempotency_key: String,
+    /// When it is asked for, by the engine's clock.
+    #[serde(default)]
+    pub at: DateTime<Utc>,
 }
 
 /// Where a run is, in GitHub's words.
@@ -172,6 +179,14 @@ pub enum Error {
         /// How long to wait, where the forge says so.
         after: Option<Duration>,
     },
+    /// It was asked for and does not show yet; the same again finds it.
+    #[error("{detail}")]
+    Underway {
+        /// What is waited for.
+        detail: String,
+        /// When to look again.
+        after: Duration,
+    },
     /// A tool that the local forge needs is not installed.
     #[error("{tool} is missing on this machine: {hint}")]
     Missing {
@@ -196,6 +211,7 @@ impl Error {
     pub fn retry(&self) -> Option<Duration> {
         match self {
             Self::Unavailable { after, .. } => Some(after.unwrap_or(Duration::from_secs(5))),
+            Self::Underway { after, .. } => Some(*after),
             Self::Broken { .. } => Some(Duration::from_secs(30)),
             Self::Input(_) | Self::NotFound(_) | Self::Conflict(_) | Self::Denied(_) | Self::Missing { .. } => None,
         }
@@ -233,6 +249,11 @@ pub(crate) mod trailer {
         }
         let key = &commit.idempotency_key;
         Err(Error::Conflict(format!("the key {key:?} was used for a commit of other files")))
+    }
+
+    /// Whether `message` is that of a commit of the same files, whatever its key.
+    pub(crate) fn is_same_content(message: &str, commit: &Commit) -> bool {
+        message.lines().rev().find_map(|line| line.strip_prefix(CONTENT)) == Some(digest(commit).as_str())
     }
 
     fn digest(commit: &Commit) -> String {

@@ -69,8 +69,17 @@ type Body = for<'a> fn(&'a Parts, &'a CallContext, Value) -> Answer<'a>;
 #[derive(Debug)]
 struct Failed {
     fault: Fault,
-    /// The least time until another attempt may succeed; none where none can.
-    retry: Option<Duration>,
+    /// Whether another attempt may succeed; none where none can.
+    retry: Option<Retry>,
+}
+
+/// What another attempt needs.
+#[derive(Debug)]
+struct Retry {
+    /// The least time until it may succeed.
+    after: Duration,
+    /// How many attempts there may be in all.
+    attempts: u32,
 }
 
 impl Failed {
@@ -79,12 +88,15 @@ impl Failed {
     }
 
     fn for_now(kind: FaultKind, detail: impl fmt::Display, after: Duration) -> Self {
-        Self { fault: Fault::new(kind, detail.to_string()), retry: Some(after) }
+        Self { fault: Fault::new(kind, detail.to_string()), retry: Some(Retry { after, attempts: ATTEMPTS }) }
     }
 }
 
 /// Attempts of one call before its failure is the run's to handle.
 const ATTEMPTS: u32 = 3;
+
+/// Attempts of one that looks for what it has begun; at most a minute apart, so that it gives up after one to two hours.
+const LOOKS: u32 = 100;
 
 struct Host {
     descriptor: Descriptor,
@@ -107,7 +119,7 @@ impl Function for Host {
         Box::pin(async move {
             match (self.body)(&self.parts, context, Value::from(&input)).await {
                 Ok(value) => Outcome::Done(value.into()),
-                Err(Failed { fault, retry: Some(after) }) if context.attempt < ATTEMPTS => {
+                Err(Failed { fault, retry: Some(Retry { after, attempts }) }) if context.attempt < attempts => {
                     Outcome::Retry { after, fault }
                 }
                 Err(Failed { fault, .. }) => Outcome::Fail(fault),

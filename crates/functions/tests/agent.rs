@@ -67,6 +67,7 @@ async fn run(forge: &Local, mut ended: watch::Receiver<u32>, made: Generated, ke
         sha: forge.commit(&repository, &commit).await.expect("committed"),
         creation_id: "c1".to_owned(),
         idempotency_key: format!("{key}/dispatch"),
+        at: chrono::DateTime::UNIX_EPOCH,
     };
     let id = forge.dispatch(&repository, &dispatch).await.expect("dispatched");
     while forge.status(&repository, id).await.expect("known").status != "completed" {

@@ -1,9 +1,10 @@
 //! GitHub as a forge, by its REST API.
 //!
 //! GitHub keeps no idempotency keys, so each act first looks for its own trace: a commit by the
-//! key in its message, a run by the key in its title. Progress comes by GitHub's own webhooks;
+//! key in its message, a run by the key in its title, which a claim precedes. Progress comes by GitHub's own webhooks;
 //! [`Forge::status`] gives the same objects for what they missed.
 
+mod claims;
 mod client;
 mod commits;
 mod runs;
@@ -97,6 +98,10 @@ impl Forge for GitHub {
                 other => other.map(drop),
             }
         })
+    }
+
+    fn running<'a>(&'a self, repository: &'a Repository, branch: &'a str) -> Answer<'a, Vec<u64>> {
+        Box::pin(runs::of_branch(&self.client, repository, branch))
     }
 
     fn status<'a>(&'a self, repository: &'a Repository, run: u64) -> Answer<'a, RunStatus> {

@@ -181,6 +181,17 @@ impl Inner {
         Ok(id)
     }
 
+    /// The runs of a branch that have not ended. Such a run has its mark.
+    async fn running(&self, repository: &Repository, branch: &str) -> Result<Vec<u64>, Error> {
+        let mut running = Vec::new();
+        for id in disk::numbers(&self.config.root.join("open")).await? {
+            let record = self.run(id).find().await?;
+            let ours = |record: &record::Record| record.repository == *repository && record.dispatch.branch == branch;
+            running.extend(record.filter(|it| ours(it) && it.status != record::Status::Completed).map(|_| id));
+        }
+        Ok(running)
+    }
+
     async fn dispatch(self: &Arc<Self>, repository: &Repository, dispatch: &Dispatch) -> Result<u64, Error> {
         let run = self.run(self.run_id(repository, &dispatch.idempotency_key).await?);
         let (branch, sha) = (&dispatch.branch, &dispatch.sha);
@@ -248,6 +259,10 @@ impl Forge for Local {
             self.0.start(&run);
             Ok(())
         })
+    }
+
+    fn running<'a>(&'a self, repository: &'a Repository, branch: &'a str) -> Answer<'a, Vec<u64>> {
+        Box::pin(self.0.running(repository, branch))
     }
 
     fn status<'a>(&'a self, repository: &'a Repository, run: u64) -> Answer<'a, RunStatus> {

@@ -75,7 +75,9 @@ async fn a_manifest_becomes_a_run_of_its_pipeline() {
     let reports = done(call(&all, "reconcile-ci", 1, of_run.clone()).await);
     let run = reports.as_array().expect("list").last().expect("the run")["workflow_run"].clone();
     assert_eq!((&run["id"], &run["head_branch"]), (&ci["runId"], &code["branch"]));
-    done(call(&all, "cancel-ci", 1, of_run).await);
+    assert_eq!(done(call(&all, "cancel-ci", 1, of_run).await), json!({"runs": [ci["runId"]]}));
+    let other = json!({"creationId": "c2", "agentName": "Ada!"});
+    assert_eq!(done(call(&all, "cancel-ci", 1, other).await), json!({"runs": []}));
 }
 
 #[tokio::test]

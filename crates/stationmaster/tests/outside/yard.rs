@@ -36,6 +36,10 @@ impl Forge for Yard {
         })
     }
 
+    fn running<'a>(&'a self, _: &'a Repository, _: &'a str) -> Answer<'a, Vec<u64>> {
+        Box::pin(async { Ok(vec![RUN]) })
+    }
+
     fn status<'a>(&'a self, repository: &'a Repository, _: u64) -> Answer<'a, RunStatus> {
         Box::pin(async move { Err(Error::NotFound(repository.to_string())) })
     }

@@ -28,6 +28,7 @@ enum Act<'a> {
     Post(&'a Value),
     Put(&'a Value),
     Patch(&'a Value),
+    Delete,
 }
 
 impl Client {
@@ -51,6 +52,10 @@ impl Client {
         self.send(path, Act::Patch(body)).await
     }
 
+    pub(super) async fn delete(&self, path: &str) -> Result<Value, Error> {
+        self.send(path, Act::Delete).await
+    }
+
     async fn send(&self, path: &str, act: Act<'_>) -> Result<Value, Error> {
         let octocrab = self.octocrab().await?;
         let sent = match act {
@@ -58,6 +63,7 @@ impl Client {
             Act::Post(body) => octocrab._post(path, Some(body)).await,
             Act::Put(body) => octocrab._put(path, Some(body)).await,
             Act::Patch(body) => octocrab._patch(path, Some(body)).await,
+            Act::Delete => octocrab._delete(path, None::<&()>).await,
         };
         let (head, body) = sent.map_err(|error| lost(&error))?.into_parts();
         let text = octocrab.body_to_string(Response::new(body)).await.map_err(|error| lost(&error))?;

@@ -60,12 +60,14 @@ pub(super) async fn tip(client: &Client, base: &str, branch: &str) -> Result<Opt
     }
 }
 
-/// An earlier commit of the same request among the last hundred of the branch.
+/// An earlier commit of the same request among the last hundred of the branch, or the tip if it holds the same files: a step
+/// that is tried again with them is not another commit.
 async fn find(client: &Client, base: &str, commit: &Commit) -> Result<Option<String>, Error> {
     let path = format!("{base}/commits?sha={}&per_page=100", commit.branch);
     let all = client.get(&path).await?;
-    for one in all.as_array().ok_or_else(|| strange("the list of commits"))? {
-        if trailer::is_same(&text(one, "/commit/message")?, commit)? {
+    for (place, one) in all.as_array().ok_or_else(|| strange("the list of commits"))?.iter().enumerate() {
+        let message = text(one, "/commit/message")?;
+        if trailer::is_same(&message, commit)? || (place == 0 && trailer::is_same_content(&message, commit)) {
             return text(one, "/sha").map(Some);
         }
     }

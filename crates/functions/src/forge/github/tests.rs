@@ -24,11 +24,19 @@ struct Fake {
     /// SHA to `{message, tree, parents}`.
     commits: Vec<(String, Value)>,
     refs: BTreeMap<String, String>,
+    /// SHA to what `POST git/tags` was given.
+    tags: BTreeMap<String, Value>,
+    /// Claims, by their names after `refs/tags/`.
+    claims: BTreeMap<String, String>,
     offered: Vec<String>,
     runs: Vec<Value>,
     /// Looks at the list of runs that do not show the newest run yet.
     hidden: u32,
     writes: Vec<String>,
+    /// Whether it knows `return_run_details`.
+    names_runs: bool,
+    /// What a dispatch is answered with, and whether it is taken nevertheless.
+    dispatches: Option<(u16, bool)>,
     /// What is answered to everything.
     always: Option<Always>,
 }
@@ -55,6 +63,12 @@ impl Fake {
                 Some(sha) => (200, json!({"object": {"sha": sha, "type": "commit"}})),
                 None => none(),
             },
+            (_, ["git", "ref" | "refs", "tags", ..]) | ("POST", ["git", "tags"]) | ("GET", ["git", "tags", _]) => {
+                self.tags(method, &parts, body)
+            }
+            ("POST", ["git", "refs"]) if body["ref"].as_str().is_some_and(|name| name.starts_with("refs/tags/")) => {
+                self.tags(method, &parts, body)
+            }
             ("POST", ["git", "trees"]) => {
                 self.trees.push(body["tree"].clone());
                 (201, json!({"sha": format!("tree{}", self.trees.len())}))
@@ -84,6 +98,34 @@ impl Fake {
             }
             ("GET" | "POST", ["actions", rest @ ..]) => self.actions(method, rest, query, body),
             _ => panic!("{method} {path}"),
+        }
+    }
+
+    fn tags(&mut self, method: &Method, parts: &[&str], body: &Value) -> Reply {
+        match (method.as_str(), parts) {
+            ("POST", ["git", "tags"]) => {
+                let sha = format!("tag{}", self.tags.len());
+                self.tags.insert(sha.clone(), body.clone());
+                (201, json!({"sha": sha}))
+            }
+            ("GET", ["git", "tags", sha]) => (200, self.tags[*sha].clone()),
+            ("POST", _) => {
+                let name = body["ref"].as_str().expect("ref").trim_start_matches("refs/tags/").to_owned();
+                if self.claims.contains_key(&name) {
+                    return (422, json!({"message": "Reference already exists"}));
+                }
+                self.claims.insert(name, body["sha"].as_str().expect("sha").to_owned());
+                (201, json!({}))
+            }
+            ("GET", [_, _, _, name @ ..]) => match self.claims.get(&name.join("/")) {
+                Some(sha) => (200, json!({"object": {"sha": sha, "type": "tag"}})),
+                None => none(),
+            },
+            ("DELETE", [_, _, _, name @ ..]) => {
+                self.claims.remove(&name.join("/"));
+                (204, Value::Null)
+            }
+            other => panic!("{other:?}"),
         }
     }
 
@@ -117,20 +159,30 @@ impl Fake {
     fn actions(&mut self, method: &Method, rest: &[&str], query: &str, body: &Value) -> Reply {
         match (method.as_str(), rest) {
             ("GET", ["runs"]) => {
-                assert!(query.contains("head_sha=commit0") && query.contains("branch=agent/c1"), "{query}");
+                assert!(query.contains("branch=agent/c1"), "{query}");
                 let shown = if self.hidden > 0 { 0 } else { self.runs.len() };
                 self.hidden = self.hidden.saturating_sub(u32::from(!self.runs.is_empty()));
                 (200, json!({"total_count": shown, "workflow_runs": self.runs[..shown]}))
             }
             ("POST", ["workflows", "ci.yml", "dispatches"]) => {
                 assert_eq!(body["ref"], "agent/c1");
+                if !self.names_runs && body["return_run_details"] == true {
+                    return (400, json!({"message": "\"return_run_details\" is not a permitted key."}));
+                }
+                if let Some((status, false)) = self.dispatches {
+                    return (status, json!({"message": "No"}));
+                }
                 let title = format!("ci c1 {}", body["inputs"]["dispatch_key"].as_str().expect("key"));
                 let run = json!({
                     "id": 30_433_642, "display_title": title, "run_attempt": 1, "status": "in_progress",
                     "conclusion": null, "head_branch": "agent/c1",
                 });
                 self.runs.push(run);
-                (204, Value::Null)
+                match self.dispatches {
+                    Some((status, _)) => (status, json!({"message": "No"})),
+                    None if self.names_runs => (200, json!({"workflow_run_id": 30_433_642})),
+                    None => (204, Value::Null),
+                }
             }
             ("GET", ["runs", _]) => (200, self.runs[0].clone()),
             ("POST", ["runs", _, "rerun"]) => {
@@ -220,9 +272,9 @@ async fn the_same_key_is_the_same_commit() {
     assert_eq!(github.read(&ada(), &two, "none").await.expect("read"), None);
 }
 
-#[tokio::test]
-async fn the_same_key_is_the_same_run() {
-    let (github, fake, _token) = github().await;
+/// A repository with a commit, and its dispatch at a time.
+async fn committed() -> (GitHub, Shared, NamedTempFile, Dispatch) {
+    let (github, fake, token) = github().await;
     github.create_repository(&ada()).await.expect("created");
     let sha = github.commit(&ada(), &request("k", "1")).await.expect("committed");
     let dispatch = Dispatch {
@@ -230,23 +282,91 @@ async fn the_same_key_is_the_same_run() {
         branch: "agent/c1".to_owned(),
         sha,
         creation_id: "c1".to_owned(),
-        idempotency_key: "run/dispatch".to_owned(),
+        idempotency_key: "c1/commit".to_owned(),
+        at: "2026-03-01T09:00:00Z".parse().expect("time"),
     };
+    (github, fake, token, dispatch)
+}
+
+fn later(dispatch: &Dispatch, minutes: i64) -> Dispatch {
+    Dispatch { at: dispatch.at + chrono::TimeDelta::minutes(minutes), ..dispatch.clone() }
+}
+
+#[tokio::test]
+async fn the_same_files_at_the_tip_are_the_same_commit() {
+    let (github, _fake, _token, dispatch) = committed().await;
+    assert_eq!(github.commit(&ada(), &request("another try", "1")).await.expect("found"), dispatch.sha);
+}
+
+#[tokio::test]
+async fn the_same_key_is_the_same_run() {
+    let (github, fake, _token, dispatch) = committed().await;
     fake.lock().expect("fake").hidden = 2;
     let run = github.dispatch(&ada(), &dispatch).await.expect("dispatched");
     assert_eq!(github.dispatch(&ada(), &dispatch).await.expect("found"), run);
     assert_eq!((run, fake.lock().expect("fake").runs.len()), (30_433_642, 1));
+    assert_eq!(github.running(&ada(), "agent/c1").await.expect("listed"), [run]);
     let status = github.status(&ada(), run).await.expect("known");
     assert_eq!((status.attempt, status.status.as_str(), status.conclusion), (1, "in_progress", None));
     assert_eq!(status.jobs[0]["name"], "lint");
     github.cancel(&ada(), run).await.expect("asked");
     fake.lock().expect("fake").runs[0]["status"] = json!("completed");
     github.cancel(&ada(), run).await.expect("has ended");
+    assert_eq!(github.running(&ada(), "agent/c1").await.expect("listed"), [0; 0]);
     assert_eq!(github.rerun(&ada(), run, "k").await.expect("begun"), 2);
     assert_eq!(github.rerun(&ada(), run, "k").await.expect("on its way"), 2);
     fake.lock().expect("fake").refs.insert("agent/c1".to_owned(), "moved".to_owned());
     let moved = Dispatch { idempotency_key: "other".to_owned(), ..dispatch };
     assert!(matches!(github.dispatch(&ada(), &moved).await, Err(Error::Conflict(_))));
+}
+
+#[tokio::test]
+async fn a_server_that_names_its_runs_is_not_asked_for_them() {
+    let (github, fake, _token, dispatch) = committed().await;
+    {
+        let mut fake = fake.lock().expect("fake");
+        (fake.names_runs, fake.hidden) = (true, u32::MAX);
+    }
+    assert_eq!(github.dispatch(&ada(), &dispatch).await.expect("named"), 30_433_642);
+}
+
+#[tokio::test]
+async fn what_may_have_been_taken_is_not_dispatched_again_for_half_an_hour() {
+    for taken in [true, false] {
+        let (github, fake, _token, dispatch) = committed().await;
+        {
+            let mut fake = fake.lock().expect("fake");
+            (fake.names_runs, fake.dispatches, fake.hidden) = (true, Some((502, taken)), u32::MAX);
+        }
+        let dispatches = || {
+            let path = "POST /repos/acme/ada/actions/workflows/ci.yml/dispatches";
+            fake.lock().expect("fake").writes.iter().filter(|write| *write == path).count()
+        };
+        let lost = github.dispatch(&ada(), &dispatch).await.expect_err("lost");
+        assert!(matches!(lost, Error::Underway { .. }), "{lost:?}");
+        fake.lock().expect("fake").dispatches = None;
+        for minutes in [0, 1, 29] {
+            let error = github.dispatch(&ada(), &later(&dispatch, minutes)).await.expect_err("unseen");
+            let after = Duration::from_secs(if minutes == 0 { 5 } else { 60 });
+            assert_eq!((error.retry(), dispatches()), (Some(after), 1), "{error:?}");
+        }
+        fake.lock().expect("fake").hidden = if taken { 0 } else { u32::MAX };
+        let run = github.dispatch(&ada(), &later(&dispatch, 30)).await.expect("seen at last, or dispatched again");
+        assert_eq!((run, dispatches()), (30_433_642, if taken { 1 } else { 2 }));
+    }
+}
+
+#[tokio::test]
+async fn what_was_refused_may_be_dispatched_again_at_once() {
+    let (github, fake, _token, dispatch) = committed().await;
+    {
+        let mut fake = fake.lock().expect("fake");
+        (fake.names_runs, fake.dispatches) = (true, Some((404, false)));
+    }
+    let refused = github.dispatch(&ada(), &dispatch).await.expect_err("refused");
+    assert!(matches!(refused, Error::NotFound(_)), "{refused:?}");
+    fake.lock().expect("fake").dispatches = None;
+    assert_eq!(github.dispatch(&ada(), &dispatch).await.expect("dispatched"), 30_433_642);
 }
 
 #[tokio::test]

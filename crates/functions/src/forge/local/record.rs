@@ -231,6 +231,7 @@ mod tests {
             sha: "abc".to_owned(),
             creation_id: "c1".to_owned(),
             idempotency_key: "k".to_owned(),
+            at: chrono::DateTime::UNIX_EPOCH,
         };
         let repository = Repository::try_from("acme/ada".to_owned()).expect("name");
         Record::new(7, &repository, &dispatch, DateTime::UNIX_EPOCH)

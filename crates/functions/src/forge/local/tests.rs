@@ -129,6 +129,7 @@ impl Stand {
             sha: forge.commit(&repository, &commit).await.expect("committed"),
             creation_id: "c1".to_owned(),
             idempotency_key: "r/dispatch/1".to_owned(),
+            at: chrono::DateTime::UNIX_EPOCH,
         };
         (repository, dispatch)
     }
@@ -277,10 +278,13 @@ async fn a_cancelled_run_ends_at_once_and_stays_so() {
     stand.until("unit-tests in_progress").await;
     let early = forge.rerun(&repository, run, "r/rerun/1").await;
     assert!(matches!(early, Err(Error::Conflict(_))), "{early:?}");
+    assert_eq!(forge.running(&repository, "agent/c1").await.expect("listed"), [run]);
+    assert_eq!(forge.running(&repository, "agent/c2").await.expect("listed"), [0; 0]);
     forge.cancel(&repository, run).await.expect("cancelled");
     let told = stand.until("ci completed cancelled").await;
     assert_eq!(told[0], "unit-tests completed cancelled");
     forge.cancel(&repository, run).await.expect("nothing to do");
+    assert_eq!(forge.running(&repository, "agent/c1").await.expect("listed"), [0; 0]);
     stand.remove("hold-unit");
     forge.rerun(&repository, run, "r/rerun/1").await.expect("begun");
     stand.until("ci completed success").await;
