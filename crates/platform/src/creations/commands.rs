@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Utc};
 use engine::{AgentId, CloudEvent, Data, RunId};
-use serde_json::json;
+use serde_json::{Value, json};
 use store::{Connection, commands, events, gates};
 use uuid::Uuid;
 
@@ -14,6 +14,7 @@ use super::state::{Event, Status};
 use super::{launch, transition};
 use crate::actor::{Actor, Cause};
 use crate::error::Error;
+use crate::ids::CreationId;
 
 /// What wakes a run that waits for somebody to try its failed build or code generation again.
 pub const RETRIED: &str = "com.stationmaster.creation.retry.v1";
@@ -100,11 +101,11 @@ pub async fn cancel(
     let mut creation = lock_of(connection, actor, agent).await?;
     let cause = Cause::from(actor);
     let cancelled = Event::Cancelled { reason: reason.to_owned() };
-    let builds = matches!(creation.state.status(), Status::CicdRunning | Status::CicdFailed);
+    let build = build_of(&creation);
     transition::apply(connection, &cause, &mut creation, cancelled, json!({"reason": reason}), now).await?;
     gates::withdraw_all(connection, actor.org, creation.run(), now).await?;
-    if builds {
-        cancel_build(connection, actor, &creation, now).await?;
+    if let Some(build) = build {
+        cancel_build(connection, actor, &creation, build, now).await?;
     }
     let cancel = commands::Command::Cancel { reason: reason.to_owned() };
     match commands::send(connection, actor.org, creation.run(), &cancel).await {
@@ -114,18 +115,32 @@ pub async fn cancel(
     }
 }
 
-/// Has the build ended that a creation waited for; a failed one may still be at its other stages.
+/// The build that a creation may have, as `{repository, ci}`. One that is being dispatched is not known by its creation yet,
+/// and a failed one may still be at its other stages.
+fn build_of(creation: &Creation) -> Option<Value> {
+    match creation.state.status() {
+        Status::CodeGeneration | Status::CodeGenerationFailed => Some(json!({})),
+        Status::CicdRunning | Status::CicdFailed => {
+            let repository = creation.code.as_ref()?.get("repository")?;
+            Some(json!({"repository": repository, "ci": {"runId": creation.dispatched().run_id?}}))
+        }
+        _ => None,
+    }
+}
+
+/// Has a build ended, by a run of its own.
 async fn cancel_build(
     connection: &mut Connection,
     actor: &Actor,
     creation: &Creation,
+    mut build: Value,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    let repository = creation.code.as_ref().and_then(|code| code.get("repository"));
-    let (Some(repository), Some(build)) = (repository, creation.dispatched().run_id) else { return Ok(()) };
-    let input = json!({"creationId": creation.creation_id, "repository": repository, "ci": {"runId": build}});
+    let id = CreationId(creation.creation_id);
+    build["creationId"] = json!(id);
+    build["agentName"] = json!(rows::manifest(connection, actor.org, id).await?.agent_name);
     let run = RunId(Uuid::new_v5(&creation.run_id, BUILD_CANCELLATION.as_bytes()));
-    launch::launch(connection, actor, BUILD_CANCELLATION, run, input, now).await
+    launch::launch(connection, actor, BUILD_CANCELLATION, run, build, now).await
 }
 
 async fn lock_of(connection: &mut Connection, actor: &Actor, agent: AgentId) -> Result<Creation, Error> {
