@@ -33,7 +33,7 @@ use worker::{Config, Functions, Queue, Worker};
 use crate::{post::Post, yard::Yard};
 
 /// How long a test waits for a signal before it fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The organisation of all tests.
 pub(crate) const ORG: OrgId = OrgId(Uuid::from_u128(1));
