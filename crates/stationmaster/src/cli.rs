@@ -319,6 +319,17 @@ pub(crate) enum Definition {
         #[command(flatten)]
         home: Home,
     },
+    /// Prove the guards of definitions over all paths, or show the shortest path that breaks one.
+    Verify {
+        /// Files and directories.
+        #[arg(default_value = "workflows")]
+        paths: Vec<PathBuf>,
+        /// Guard files; without one, those in `workflows/guards/`.
+        #[arg(long, value_name = "FILE")]
+        guards: Vec<PathBuf>,
+        #[command(flatten)]
+        home: Home,
+    },
     /// Run a definition in virtual time and print what happens when; a year takes milliseconds.
     Simulate {
         /// The definition.

@@ -9,6 +9,7 @@ pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod simulation;
 pub(crate) mod token;
+pub(crate) mod verification;
 
 use crate::output::Failure;
 

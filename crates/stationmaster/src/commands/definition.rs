@@ -9,7 +9,7 @@ use crate::{
     catalogue::Catalogue,
     cli::Definition,
     client::Client,
-    commands::simulation,
+    commands::{simulation, verification},
     output::{Failure, Output},
 };
 
@@ -20,6 +20,7 @@ pub(crate) async fn definition(output: Output, verb: Definition) -> Result<(), F
         Definition::Simulate { file, scenario, input, home } => {
             simulation::simulate(output, &file, scenario.as_deref(), input.as_deref(), &home.home)
         }
+        Definition::Verify { paths, guards, home } => verification::verify(output, &paths, &guards, &home.home),
         Definition::List { remote } => list(output, &Client::new(&remote)?).await,
     }
 }
