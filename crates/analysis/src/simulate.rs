@@ -26,6 +26,7 @@ use std::sync::Arc;
 use definitions::Definition;
 
 pub use coverage::{Branch, Coverage};
+pub(crate) use report::span;
 pub use report::{Entry, Report};
 pub use scenario::{Scenario, Scenarios};
 

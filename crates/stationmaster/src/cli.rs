@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Durable workflows for the long, human-gated lifecycles of AI agents, on nothing but PostgreSQL.
 #[derive(Debug, Parser)]
@@ -308,6 +308,15 @@ pub(crate) enum Gate {
     },
 }
 
+/// The form of a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Picture {
+    /// An SVG document.
+    Svg,
+    /// A Mermaid flowchart.
+    Mermaid,
+}
+
 /// What to do with definitions.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Definition {
@@ -327,6 +336,36 @@ pub(crate) enum Definition {
         /// Guard files; without one, those in `workflows/guards/`.
         #[arg(long, value_name = "FILE")]
         guards: Vec<PathBuf>,
+        #[command(flatten)]
+        home: Home,
+    },
+    /// Draw the flow of a definition, and how far a run of it has come.
+    Graph {
+        /// The definition.
+        file: PathBuf,
+        /// The form.
+        #[arg(long, value_enum, default_value_t = Picture::Svg)]
+        format: Picture,
+        /// Where to write it; to standard output where absent.
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// Show the progress of this run.
+        #[arg(long)]
+        run: Option<uuid::Uuid>,
+        /// Show the progress that the first scenario of a file makes.
+        #[arg(long, value_name = "FILE", conflicts_with = "run")]
+        scenario: Option<PathBuf>,
+        #[command(flatten)]
+        home: Home,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Say what another version of a definition changes, and where it would leave runs in flight standing.
+    Diff {
+        /// The older version.
+        old: PathBuf,
+        /// The newer version.
+        new: PathBuf,
         #[command(flatten)]
         home: Home,
     },

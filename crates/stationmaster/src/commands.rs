@@ -1,10 +1,12 @@
 //! The verbs, each with what it prints.
 
+pub(crate) mod comparison;
 pub(crate) mod definition;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod gate;
 pub(crate) mod maintenance;
+pub(crate) mod picture;
 pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod simulation;

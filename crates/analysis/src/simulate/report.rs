@@ -8,7 +8,7 @@ use engine::{Phase, Timestamp};
 use serde::Serialize;
 
 use super::coverage::Coverage;
-use crate::place;
+use crate::{graph::Progress, place};
 
 /// The outcome of one scenario.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub struct Report {
     pub coverage: Coverage,
     /// What was not as it should be; empty where the scenario passed.
     pub failures: Vec<String>,
+    /// How far the run has come.
+    pub progress: Progress,
     /// Tasks in the order in which they were entered.
     pub(crate) way: Vec<Pointer>,
     /// How often each task called which function.
@@ -59,6 +61,7 @@ impl Report {
             took: TimeDelta::zero(),
             coverage: Coverage::default(),
             failures: Vec::new(),
+            progress: Progress::default(),
             way: Vec::new(),
             calls: BTreeMap::new(),
             emitted: Vec::new(),

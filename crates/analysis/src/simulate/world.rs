@@ -210,6 +210,7 @@ impl<'a> World<'a> {
         let definition = Arc::clone(self.members[member].run.definition());
         if member == 0 {
             self.report.coverage.count(&moves, &definition);
+            self.report.progress.count(&moves, self.members[member].run.phase().is_terminal());
         }
         moves.iter().for_each(|moved| self.tell_move(member, moved, &definition));
         effects.into_iter().for_each(|effect| self.carry_out(member, effect));

@@ -9,7 +9,7 @@ use crate::{
     catalogue::Catalogue,
     cli::Definition,
     client::Client,
-    commands::{simulation, verification},
+    commands::{comparison, picture, simulation, verification},
     output::{Failure, Output},
 };
 
@@ -21,6 +21,15 @@ pub(crate) async fn definition(output: Output, verb: Definition) -> Result<(), F
             simulation::simulate(output, &file, scenario.as_deref(), input.as_deref(), &home.home)
         }
         Definition::Verify { paths, guards, home } => verification::verify(output, &paths, &guards, &home.home),
+        Definition::Graph { file, format, output: to, run, scenario, home, remote } => {
+            let progress = match (run, scenario) {
+                (Some(run), _) => picture::Of::Run(Client::new(&remote)?, run),
+                (None, Some(file)) => picture::Of::Scenario(file),
+                (None, None) => picture::Of::Nothing,
+            };
+            picture::graph(&file, format, to.as_deref(), progress, &home.home).await
+        }
+        Definition::Diff { old, new, home } => comparison::diff(output, &old, &new, &home.home),
         Definition::List { remote } => list(output, &Client::new(&remote)?).await,
     }
 }

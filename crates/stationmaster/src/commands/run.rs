@@ -80,7 +80,7 @@ async fn show(output: Output, client: &Client, run: &str) -> Result<(), Failure>
 }
 
 /// The facts of a run from `seq` on, page by page.
-async fn history(client: &Client, run: &str, seq: u64) -> Result<Vec<Value>, Failure> {
+pub(crate) async fn history(client: &Client, run: &str, seq: u64) -> Result<Vec<Value>, Failure> {
     let (mut facts, mut from) = (Vec::new(), Some(seq));
     while let Some(seq) = from {
         let page = client.get(&format!("/runs/{run}/history?from={seq}&limit=200")).await?;

@@ -88,7 +88,7 @@ pub(crate) fn test(output: Output, paths: &[PathBuf], home: &Path) -> Result<(),
     }
 }
 
-fn read(path: &Path) -> Result<Scenarios, Failure> {
+pub(crate) fn read(path: &Path) -> Result<Scenarios, Failure> {
     let located = |reason: String| Failure::new(format!("{}: {reason}", path.display()));
     let text = fs::read_to_string(path).map_err(|error| located(error.to_string()))?;
     Scenarios::parse(&text).map_err(|error| located(error.to_string()))
