@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use regex::Regex;
 
-use crate::{Data, Expression, ExpressionError, Limits};
+use crate::{Data, Evaluator, Expression, ExpressionError};
 
 /// Compiled size of a pattern, in bytes.
 const PATTERN_BYTES: usize = 256 << 10;
@@ -67,7 +67,7 @@ impl Match {
         name: &str,
         event: &Data,
         bind: &dyn Fn(&str) -> Data,
-        limits: Limits,
+        evaluator: &dyn Evaluator,
     ) -> Result<bool, ExpressionError> {
         let attribute = event.get(name);
         match self {
@@ -77,10 +77,10 @@ impl Match {
                 Ok(attribute.and_then(|value| value.as_str().map(|text| pattern.matches(text))) == Some(true))
             }
             Self::Expression(expression) if name == "data" => {
-                expression.evaluate(&attribute.unwrap_or_default(), bind, limits).map(|result| result.is_truthy())
+                expression.evaluate(&attribute.unwrap_or_default(), bind, evaluator).map(|result| result.is_truthy())
             }
             Self::Expression(expression) => {
-                let result = expression.evaluate(event, bind, limits)?;
+                let result = expression.evaluate(event, bind, evaluator)?;
                 Ok(if result.as_str().is_some() { attribute == Some(result) } else { result.is_truthy() })
             }
         }
@@ -115,9 +115,14 @@ impl EventFilter {
     ///
     /// # Errors
     /// An expression that fails on this event, which then does not match.
-    pub fn matches(&self, event: &Data, bind: &dyn Fn(&str) -> Data, limits: Limits) -> Result<bool, ExpressionError> {
+    pub fn matches(
+        &self,
+        event: &Data,
+        bind: &dyn Fn(&str) -> Data,
+        evaluator: &dyn Evaluator,
+    ) -> Result<bool, ExpressionError> {
         for (name, condition) in &self.with {
-            if !condition.holds(name, event, bind, limits)? {
+            if !condition.holds(name, event, bind, evaluator)? {
                 return Ok(false);
             }
         }
@@ -128,9 +133,9 @@ impl EventFilter {
     ///
     /// # Errors
     /// An expression that fails on this event, which then does not match.
-    pub fn correlation(&self, event: &Data, limits: Limits) -> Result<Vec<Data>, ExpressionError> {
+    pub fn correlation(&self, event: &Data, evaluator: &dyn Evaluator) -> Result<Vec<Data>, ExpressionError> {
         let none = |_: &str| Data::NULL;
-        self.correlate.iter().map(|correlation| correlation.from.evaluate(event, &none, limits)).collect()
+        self.correlate.iter().map(|correlation| correlation.from.evaluate(event, &none, evaluator)).collect()
     }
 }
 
@@ -139,6 +144,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::InProcess;
 
     fn event() -> Data {
         Data::from(json!({
@@ -151,7 +157,7 @@ mod tests {
     fn matches(name: &str, condition: Match) -> bool {
         let filter = EventFilter { with: vec![(name.into(), condition)], correlate: Vec::new() };
         let context = |_: &str| Data::from("https://x.example");
-        filter.matches(&event(), &context, Limits::default()).unwrap()
+        filter.matches(&event(), &context, &InProcess::default()).unwrap()
     }
 
     #[test]
@@ -194,7 +200,7 @@ mod tests {
     fn a_failing_expression_is_an_error() {
         let condition = Match::Expression(Expression::compile(".order | .[0]", &[]).unwrap());
         let filter = EventFilter { with: vec![("type".into(), condition)], correlate: Vec::new() };
-        assert!(filter.matches(&Data::from(json!({"order": 1})), &|_| Data::NULL, Limits::default()).is_err());
+        assert!(filter.matches(&Data::from(json!({"order": 1})), &|_| Data::NULL, &InProcess::default()).is_err());
     }
 
     #[test]
@@ -203,7 +209,7 @@ mod tests {
         let keys = [("order", from(".data.order.id")), ("kind", from(".type"))];
         let correlate = keys.map(|(key, from)| Correlation { key: key.into(), from, expect: None }).into();
         let filter = EventFilter { with: vec![("type".into(), Match::literal("com.x.done".into()))], correlate };
-        let values = filter.correlation(&event(), Limits::default());
+        let values = filter.correlation(&event(), &InProcess::default());
         assert_eq!(values, Ok(vec![Data::from(7), Data::from("com.x.done")]));
         assert_eq!(filter.event_type(), Some("com.x.done"));
     }

@@ -3,10 +3,15 @@
 //! `halt`, `input`, `env`, `debug`, `now` and their kin do not exist here: an expression is a pure function of its input and
 //! variables (DSL "Safety"). The only clock that is read is the monotonic one that ends an evaluation that takes too long.
 //!
+//! Compiling also decides whether an expression is plain ([`plain`]): what is not is left to the host's [`Evaluator`].
+//!
 //! A compilation costs a hundred times what an evaluation does, so equal sources share one program for as long as anybody
 //! holds it.
 
+mod bound;
+mod evaluate;
 mod jq;
+mod plain;
 mod result;
 mod scan;
 
@@ -14,28 +19,13 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{Arc, LazyLock, Mutex, PoisonError, Weak},
-    time::Duration,
 };
+
+pub use evaluate::{Evaluation, Evaluator, InProcess, Limits};
 
 use thiserror::Error;
 
 use crate::Data;
-
-/// What an evaluation may use before it ends in an error.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Longest evaluation.
-    pub time: Duration,
-    /// Largest result, in bytes of its JSON.
-    pub bytes: usize,
-}
-
-impl Default for Limits {
-    /// One second and 16 MiB.
-    fn default() -> Self {
-        Self { time: Duration::from_secs(1), bytes: 16 << 20 }
-    }
-}
 
 /// A compiled jq expression; clones share it.
 #[derive(Clone)]
@@ -47,18 +37,48 @@ pub struct Expression(Arc<jq::Program>);
 pub struct ExpressionError {
     source_text: Arc<str>,
     reason: String,
+    why: Why,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Why {
+    Wrong,
+    Exceeded,
+    Unavailable,
 }
 
 impl ExpressionError {
-    /// An error of the expression `source_text`.
+    /// An error of the expression `source_text`, the same whenever it is evaluated on the same data.
     pub fn new(source_text: &str, reason: impl Into<String>) -> Self {
-        Self { source_text: source_text.into(), reason: reason.into() }
+        Self { source_text: source_text.into(), reason: reason.into(), why: Why::Wrong }
+    }
+
+    /// A limit that the expression exceeded this time: on another machine, or on another day, it might not.
+    pub fn exceeded(source_text: &str, reason: impl Into<String>) -> Self {
+        Self { why: Why::Exceeded, ..Self::new(source_text, reason) }
+    }
+
+    /// The expression could not be evaluated, for a reason that has nothing to do with it.
+    pub fn unavailable(source_text: &str, reason: impl Into<String>) -> Self {
+        Self { why: Why::Unavailable, ..Self::new(source_text, reason) }
     }
 
     /// What went wrong, without the expression's text.
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.reason
+    }
+
+    /// Whether a limit was exceeded, which need not happen again.
+    #[must_use]
+    pub fn is_exceeded(&self) -> bool {
+        self.why == Why::Exceeded
+    }
+
+    /// Whether it was not the expression's fault.
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
+        self.why == Why::Unavailable
     }
 }
 
@@ -69,12 +89,12 @@ impl Expression {
     /// A syntax error, an unknown function, or a variable that is not among `variables`.
     ///
     /// ```
-    /// use definitions::{Data, Expression, Limits};
+    /// use definitions::{Data, Expression, InProcess};
     ///
     /// let expression = Expression::compile(".price * $context.rate", &["$context"])?;
     /// let context = Data::from_entries([("rate", Data::from(3))]);
     /// let input = Data::from_entries([("price", Data::from(14))]);
-    /// assert_eq!(expression.evaluate(&input, &|_| context.clone(), Limits::default())?, Data::from(42));
+    /// assert_eq!(expression.evaluate(&input, &|_| context.clone(), &InProcess::default())?, Data::from(42));
     /// # Ok::<(), definitions::ExpressionError>(())
     /// ```
     pub fn compile(source: &str, variables: &[&str]) -> Result<Self, ExpressionError> {
@@ -97,16 +117,24 @@ impl Expression {
         self.0.variables()
     }
 
+    /// Whether it is shown to be bounded, whatever it is given ([`Evaluation::is_plain`] asks about what it is given).
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.0.bound().is_some()
+    }
+
     /// The first output on `input`; `bind` gives the value of each variable by its name without `$`. No output is `null`.
     ///
     /// # Errors
-    /// The error that jq raised, or the limit that was met.
-    pub fn evaluate(&self, input: &Data, bind: &dyn Fn(&str) -> Data, limits: Limits) -> Result<Data, ExpressionError> {
-        self.0
-            .first_output(input, bind, limits.time)
-            .and_then(|value| result::as_json(value, limits.bytes))
-            .map(Data)
-            .map_err(|reason| ExpressionError::new(self.source(), reason))
+    /// The error that jq raised, or the limit that was exceeded.
+    pub fn evaluate(
+        &self,
+        input: &Data,
+        bind: &dyn Fn(&str) -> Data,
+        evaluator: &dyn Evaluator,
+    ) -> Result<Data, ExpressionError> {
+        let values = self.variables().map(|name| bind(name.trim_start_matches('$'))).collect();
+        evaluator.evaluate(&Evaluation { expression: self, input, values, patience: 1 })
     }
 }
 

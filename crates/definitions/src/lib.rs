@@ -32,7 +32,7 @@ pub use diagnostic::{Diagnostic, Diagnostics, Location, Severity};
 pub use duration::{Delay, DurationError, parse_iso8601};
 pub use error_type::{same_error_type, standard_type};
 pub use events::{Correlation, EventFilter, Match, Pattern};
-pub use expression::{Expression, ExpressionError, Limits};
+pub use expression::{Evaluation, Evaluator, Expression, ExpressionError, InProcess, Limits};
 pub use model::*;
 pub use pointer::Pointer;
 pub use schema::{Schema, Violation};

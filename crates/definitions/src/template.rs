@@ -4,7 +4,7 @@ use std::fmt;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::{Data, Expression, ExpressionError, Limits};
+use crate::{Data, Evaluator, Expression, ExpressionError};
 
 /// What simple expansion encodes: all but the unreserved characters (RFC 6570, section 3.2.2).
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -36,18 +36,23 @@ impl Template {
     ///
     /// # Errors
     /// The first expression that fails, or a placeholder whose value is no scalar.
-    pub fn evaluate(&self, input: &Data, bind: &dyn Fn(&str) -> Data, limits: Limits) -> Result<Data, ExpressionError> {
+    pub fn evaluate(
+        &self,
+        input: &Data,
+        bind: &dyn Fn(&str) -> Data,
+        evaluator: &dyn Evaluator,
+    ) -> Result<Data, ExpressionError> {
         match self {
             Self::Literal(value) => Ok(value.clone()),
-            Self::Expression(expression) => expression.evaluate(input, bind, limits),
+            Self::Expression(expression) => expression.evaluate(input, bind, evaluator),
             Self::Uri(template) => template.expand(input),
             Self::Object(entries) => {
                 let entries =
-                    entries.iter().map(|(name, value)| Ok((name.clone(), value.evaluate(input, bind, limits)?)));
+                    entries.iter().map(|(name, value)| Ok((name.clone(), value.evaluate(input, bind, evaluator)?)));
                 entries.collect::<Result<Vec<_>, _>>().map(Data::from_entries)
             }
             Self::Array(items) => {
-                let items = items.iter().map(|item| item.evaluate(input, bind, limits));
+                let items = items.iter().map(|item| item.evaluate(input, bind, evaluator));
                 items.collect::<Result<Vec<_>, _>>().map(Data::array)
             }
         }
@@ -125,6 +130,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::InProcess;
 
     fn expand(template: &str, input: serde_json::Value) -> Result<Data, ExpressionError> {
         UriTemplate::parse(template).unwrap().unwrap().expand(&input.into())
@@ -168,7 +174,8 @@ mod tests {
             ("z".to_owned(), expression(".a + $x")),
             ("a".to_owned(), Template::Array(vec![Template::Literal(Data::from("x")), expression(".a")])),
         ]);
-        let result = template.evaluate(&Data::from(json!({"a": 1})), &|_| Data::from(2), Limits::default()).unwrap();
+        let result =
+            template.evaluate(&Data::from(json!({"a": 1})), &|_| Data::from(2), &InProcess::default()).unwrap();
         assert_eq!(result.to_string(), r#"{"z":3,"a":["x",1]}"#);
     }
 }

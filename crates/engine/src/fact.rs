@@ -22,6 +22,22 @@ pub struct Fact {
     /// What.
     #[serde(flatten)]
     pub body: FactBody,
+    /// Where this fact's burst, or that of an earlier one, might have gone otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chance: Vec<Chance>,
+}
+
+/// What a burst of pure tasks met that it need not meet again: a replay goes by what is recorded here.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chance {
+    /// The `seq` of the fact whose burst it was.
+    pub burst: u64,
+    /// Limits that expressions exceeded, by the number of their evaluation in the burst, from 0.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub exceeded: BTreeMap<u32, String>,
+    /// After how many moves the burst yielded, if it did so before it had to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moves: Option<u32>,
 }
 
 /// What happened.
@@ -147,7 +163,7 @@ impl Fact {
     /// A fact; its time is cut to the microseconds that PostgreSQL keeps, so that a replay sees the same time.
     #[must_use]
     pub fn new(at: Timestamp, body: FactBody) -> Self {
-        Self { at: at.trunc_subsecs(6), body }
+        Self { at: at.trunc_subsecs(6), body, chance: Vec::new() }
     }
 
     /// The fact's name, as it is stored and shown.

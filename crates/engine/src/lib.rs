@@ -23,11 +23,11 @@ mod trace;
 pub use definitions::{Data, Delay, FunctionName};
 pub use effect::{Call, Effect, Pending, Subscription, Timer};
 pub use event::CloudEvent;
-pub use fact::{ChildOutcome, Fact, FactBody, SEMANTICS, TimerKind};
+pub use fact::{Chance, ChildOutcome, Fact, FactBody, SEMANTICS, TimerKind};
 pub use fault::{Fault, FaultKind};
 pub use function::{CallContext, CallFuture, Descriptor, Function, Idempotency, Outcome, Secrets};
 pub use id::{AgentId, OrgId, RunId, Step, input_hash};
-pub use run::{Diverged, Run, RunConfig};
+pub use run::{Diverged, Run, RunConfig, SharedEvaluator};
 pub use state::{Phase, Snapshot};
 pub use trace::{Handling, Trace};
 

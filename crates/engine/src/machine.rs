@@ -13,6 +13,7 @@
 //! can make this code recurse.
 
 mod enter;
+mod evaluations;
 mod events;
 mod facts;
 mod leave;
@@ -23,11 +24,12 @@ mod waits;
 use std::sync::Arc;
 
 use definitions::{Data, Definition, Pointer, Task, TaskKind, TaskList};
+use evaluations::Evaluations;
 pub(crate) use events::wants;
 pub(crate) use waits::pending;
 
 use crate::{
-    Diverged, Effect, Fact, Fault, FaultKind, Phase, Run, RunConfig, RunId, Step, Timestamp, Trace,
+    Chance, Diverged, Effect, Fact, Fault, FaultKind, Phase, Run, RunId, Step, Timestamp, Trace,
     state::{Body, FlowRef, Frame, FrameId, ListRef, Move, State},
 };
 
@@ -35,7 +37,8 @@ use crate::{
 struct Machine<'a> {
     id: RunId,
     definition: Arc<Definition>,
-    config: RunConfig,
+    fuel: u32,
+    evaluations: Evaluations,
     state: &'a mut State,
     effects: Vec<Effect>,
     trace: Option<&'a mut Vec<Trace>>,
@@ -44,19 +47,31 @@ struct Machine<'a> {
 /// Why the machine cannot go on: the history does not belong to the definition.
 type Broken = String;
 
-/// Applies one fact; see [`Run::apply`] and [`Run::trace`].
-pub(crate) fn apply(run: &mut Run, fact: &Fact, trace: Option<&mut Vec<Trace>>) -> Result<Vec<Effect>, Diverged> {
+/// Applies one fact, which met `recorded` when it was applied before, or is new; what it meets if it is new. See
+/// [`Run::apply`], [`Run::record`] and [`Run::trace`].
+pub(crate) fn apply(
+    run: &mut Run,
+    fact: &Fact,
+    recorded: Option<Chance>,
+    trace: Option<&mut Vec<Trace>>,
+) -> Result<(Vec<Effect>, Option<Chance>), Diverged> {
     let seq = run.state.facts;
     let mut machine = Machine {
         id: run.id,
         definition: Arc::clone(&run.definition),
-        config: run.config,
+        fuel: run.config.fuel,
+        evaluations: Evaluations::new(&run.config.evaluator, seq, recorded),
         state: &mut run.state,
         effects: Vec::new(),
         trace,
     };
-    machine.advance(fact).map_err(|reason| Diverged { seq, fact: fact.name(), reason })?;
-    Ok(machine.effects)
+    let advanced = machine.advance(fact);
+    let diverged = |reason, passing| Diverged { seq, fact: fact.name(), reason, passing };
+    if let Some(trouble) = machine.evaluations.trouble() {
+        return Err(diverged(trouble, true));
+    }
+    advanced.map_err(|reason| diverged(reason, false))?;
+    Ok((machine.effects, machine.evaluations.met()))
 }
 
 impl Machine<'_> {
@@ -71,7 +86,10 @@ impl Machine<'_> {
     }
 
     fn burst(&mut self) -> Result<(), Broken> {
-        for _ in 0..self.config.fuel {
+        for moves in 0..self.fuel {
+            if self.state.agenda.is_empty() || self.evaluations.yields(moves) {
+                return Ok(());
+            }
             let Some(next) = self.state.agenda.pop() else { return Ok(()) };
             match next {
                 Move::Enter { parent, task, input } if self.state.frames.contains_key(&parent) => {

@@ -1,11 +1,11 @@
 //! A run: a definition and the fold of its facts.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use definitions::{Definition, Limits};
+use definitions::{Definition, Evaluator, InProcess};
 use thiserror::Error;
 
-use crate::{Effect, Fact, Pending, Phase, RunId, Snapshot, Timestamp, Trace, state::State};
+use crate::{Chance, Effect, Fact, Pending, Phase, RunId, Snapshot, Timestamp, Trace, state::State};
 
 /// A run in memory.
 #[derive(Debug, Clone)]
@@ -14,26 +14,32 @@ pub struct Run {
     pub(crate) definition: Arc<Definition>,
     pub(crate) config: RunConfig,
     pub(crate) state: State,
+    /// What later facts say about bursts that are still to be folded.
+    foreseen: BTreeMap<u64, Chance>,
 }
 
-/// The bounds of a burst of pure tasks, and what `$runtime` says.
-#[derive(Debug, Clone, Copy)]
+/// Who evaluates the expressions of a run.
+pub type SharedEvaluator = Arc<dyn Evaluator + Send + Sync>;
+
+/// The bounds of a burst of pure tasks.
+#[derive(Debug, Clone)]
 pub struct RunConfig {
     /// Moves between two facts before the run yields; part of the semantics, so the same on every replay.
     pub fuel: u32,
-    /// Bounds of one expression.
-    pub limits: Limits,
+    /// Evaluates expressions, within limits.
+    pub evaluator: SharedEvaluator,
 }
 
 impl Default for RunConfig {
     fn default() -> Self {
-        Self { fuel: 10_000, limits: Limits::default() }
+        Self { fuel: 10_000, evaluator: Arc::new(InProcess::default()) }
     }
 }
 
-/// A fact that cannot follow the facts before it: the history and the definition do not belong together.
+/// A fact that cannot be applied after the facts before it.
 ///
-/// The run must be set aside; going on would take one call's result for another's.
+/// Unless the reason may pass, the history and the definition do not belong together, and the run must be set aside: going
+/// on would take one call's result for another's.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("fact {seq} ({fact}) does not fit the run: {reason}")]
 pub struct Diverged {
@@ -43,13 +49,15 @@ pub struct Diverged {
     pub fact: &'static str,
     /// What does not fit.
     pub reason: String,
+    /// Whether the fact may fit later, or elsewhere: an expression could not be evaluated here and now.
+    pub passing: bool,
 }
 
 impl Run {
     /// A run without facts.
     #[must_use]
     pub fn new(id: RunId, definition: Arc<Definition>) -> Self {
-        Self { id, definition, config: RunConfig::default(), state: State::default() }
+        Self { id, definition, config: RunConfig::default(), state: State::default(), foreseen: BTreeMap::new() }
     }
 
     /// The run at a snapshot; `None` if the snapshot is of another version and the run must be folded from its facts.
@@ -60,6 +68,7 @@ impl Run {
             definition,
             config: RunConfig::default(),
             state: snapshot.state,
+            foreseen: BTreeMap::new(),
         })
     }
 
@@ -111,32 +120,64 @@ impl Run {
         Snapshot { version: Snapshot::VERSION, state: self.state.clone() }
     }
 
-    /// Applies the next fact and goes on until every branch waits, the run ends, or its fuel is used up.
+    /// The same run, whose expressions are evaluated by `evaluator`; without one, in this process and without protection.
+    #[must_use]
+    pub fn with_evaluator(mut self, evaluator: &SharedEvaluator) -> Self {
+        self.config.evaluator = Arc::clone(evaluator);
+        self
+    }
+
+    /// Applies the next fact, which is new, and goes on until every branch waits, the run ends, or its fuel is used up.
+    /// Notes in the fact where it might have gone otherwise ([`Chance`]), so that it can be applied again.
     ///
-    /// The effects belong to this fact's commit; when facts are folded again after a crash they are already committed and
-    /// are dropped.
+    /// The effects belong to this fact's commit.
+    ///
+    /// # Errors
+    /// The fact does not fit; the run's state is then undefined and must be dropped.
+    pub fn record(&mut self, fact: &mut Fact) -> Result<Vec<Effect>, Diverged> {
+        let (effects, met) = crate::machine::apply(self, fact, None, None)?;
+        fact.chance.extend(met);
+        Ok(effects)
+    }
+
+    /// Applies the next fact as [`Run::record`] does, and gives the moves that it led to besides: what entered, what was
+    /// skipped, which case was taken, what was caught.
+    ///
+    /// # Errors
+    /// As for [`Run::record`].
+    pub fn trace(&mut self, fact: &mut Fact) -> Result<(Vec<Effect>, Vec<Trace>), Diverged> {
+        let mut moves = Vec::new();
+        let (effects, met) = crate::machine::apply(self, fact, None, Some(&mut moves))?;
+        fact.chance.extend(met);
+        Ok((effects, moves))
+    }
+
+    /// Applies the next fact again: it was recorded before, and its effects are already committed.
     ///
     /// # Errors
     /// The fact does not fit; the run's state is then undefined and must be dropped.
     pub fn apply(&mut self, fact: &Fact) -> Result<Vec<Effect>, Diverged> {
-        crate::machine::apply(self, fact, None)
+        let seq = self.state.facts;
+        let own = fact.chance.iter().find(|chance| chance.burst == seq).cloned();
+        let recorded = own.or_else(|| self.foreseen.remove(&seq)).unwrap_or_default();
+        crate::machine::apply(self, fact, Some(recorded), None).map(|(effects, _)| effects)
     }
 
-    /// Applies the next fact as [`Run::apply`] does, and gives the moves that it led to besides: what entered, what was
-    /// skipped, which case was taken, what was caught.
-    ///
-    /// # Errors
-    /// As for [`Run::apply`].
-    pub fn trace(&mut self, fact: &Fact) -> Result<(Vec<Effect>, Vec<Trace>), Diverged> {
-        let mut moves = Vec::new();
-        let effects = crate::machine::apply(self, fact, Some(&mut moves))?;
-        Ok((effects, moves))
+    /// Takes note of what facts say about bursts of facts before them. The first fact is recorded by whoever starts a run,
+    /// without the machine: what its burst meets stands in the second.
+    pub fn foresee<'f>(&mut self, facts: impl IntoIterator<Item = &'f Fact>) {
+        for (seq, fact) in (self.state.facts..).zip(facts) {
+            let earlier = fact.chance.iter().filter(|chance| chance.burst < seq);
+            self.foreseen.extend(earlier.map(|chance| (chance.burst, chance.clone())));
+        }
     }
 
     /// Whether a `listen` that is active takes the event now. One that is not wanted must not become a fact: it would count
     /// as used, and a later `listen` could no longer have it.
-    #[must_use]
-    pub fn wants(&self, step: &crate::Step, filter: usize, event: &crate::CloudEvent) -> bool {
+    ///
+    /// # Errors
+    /// Whether it does cannot be told here and now.
+    pub fn wants(&self, step: &crate::Step, filter: usize, event: &crate::CloudEvent) -> Result<bool, Diverged> {
         crate::machine::wants(self, step, filter, event)
     }
 

@@ -3,7 +3,7 @@
 //! Nothing of it counts before it is committed: a commit that is refused, or that comes too late for what is in the inbox,
 //! drops the batch, and the run is what it was.
 
-use engine::{Diverged, Effect, Fact, FactBody, Pending, Phase, Run, Timestamp};
+use engine::{Chance, Diverged, Effect, Fact, FactBody, Pending, Phase, Run, Timestamp};
 use store::{
     Recorded,
     history::{InboxId, Message, MessageBody},
@@ -22,6 +22,19 @@ pub(crate) struct Batch {
     /// Whether a fact would not have been made had the run been woken before.
     pub(crate) only_unless_woken: bool,
     at: Timestamp,
+}
+
+/// What the first fact led to, until the next one is committed.
+#[derive(Debug, Default)]
+pub(crate) struct Owed {
+    pub(crate) effects: Vec<Effect>,
+    pub(crate) chance: Vec<Chance>,
+}
+
+impl Owed {
+    fn is_empty(&self) -> bool {
+        self.effects.is_empty() && self.chance.is_empty()
+    }
 }
 
 impl Batch {
@@ -56,16 +69,17 @@ impl Batch {
         self.at
     }
 
-    /// Adds the effects of the run's first fact. Whoever started the run recorded that fact without the machine, so they
-    /// are committed with the next one, whatever it is; while there is no next one, they are still to come.
+    /// Adds what the run's first fact led to. Whoever started the run recorded that fact without the machine, so it is
+    /// committed with the next one, whatever it is; while there is no next one, it is still to come.
     ///
     /// # Errors
     /// The run cannot go on.
-    pub(crate) fn catch_up(&mut self, effects: &[Effect]) -> Result<(), Diverged> {
-        if !effects.is_empty() {
+    pub(crate) fn catch_up(&mut self, owed: &Owed) -> Result<(), Diverged> {
+        if !owed.is_empty() {
             self.add(FactBody::Continued)?;
             if let Some(recorded) = self.facts.last_mut() {
-                recorded.effects.splice(0..0, effects.iter().cloned());
+                recorded.effects.splice(0..0, owed.effects.iter().cloned());
+                recorded.fact.chance.splice(0..0, owed.chance.iter().cloned());
             }
         }
         Ok(())
@@ -80,8 +94,8 @@ impl Batch {
     }
 
     fn record(&mut self, body: FactBody, consumes: Option<InboxId>) -> Result<(), Diverged> {
-        let fact = Fact::new(self.at, body);
-        let effects = self.run.apply(&fact)?;
+        let mut fact = Fact::new(self.at, body);
+        let effects = self.run.record(&mut fact)?;
         self.facts.push(Recorded { fact, effects, consumes });
         Ok(())
     }
@@ -98,7 +112,7 @@ impl Batch {
         }
         let body = match message.body.clone() {
             MessageBody::Event { .. } | MessageBody::ChildEnded { .. } if paused => return Ok(()),
-            MessageBody::Event { step, filter, event } if !self.run.wants(&step, filter, &event) => {
+            MessageBody::Event { step, filter, event } if !self.run.wants(&step, filter, &event)? => {
                 self.discarded.push(message.id); // an earlier one ended the wait; a later wait may have this one
                 return Ok(());
             }

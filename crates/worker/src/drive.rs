@@ -20,14 +20,19 @@ mod transact;
 
 use std::ops::ControlFlow;
 
-use engine::{Call, CallContext, Diverged, Effect, FactBody, Run};
+use engine::{Call, CallContext, Diverged, FactBody, Run};
 use store::{
     Parent,
     history::{self, Message},
 };
 
 use crate::{
-    batch::Batch, call::Attempt, calls::Calls, driver::Driver, functions::Registered, leases::Activation, router,
+    batch::{Batch, Owed},
+    call::Attempt,
+    calls::Calls,
+    driver::Driver,
+    functions::Registered,
+    leases::Activation,
     turns::Turn,
 };
 
@@ -38,8 +43,7 @@ pub(crate) struct Drive<'a> {
     turn: Turn,
     parent: Option<Parent>,
     run: Run,
-    /// The effects of the first fact, until the next one is committed.
-    owed: Vec<Effect>,
+    owed: Owed,
     calls: Calls,
     /// What was in the inbox when it was read.
     messages: Vec<Message>,
@@ -86,6 +90,10 @@ impl End {
 
 impl From<Diverged> for Stop {
     fn from(diverged: Diverged) -> Self {
+        if diverged.passing {
+            tracing::warn!(reason = %diverged, "a run cannot be driven on here and now");
+            return Self::GiveBack;
+        }
         Self::SetAside(diverged.to_string())
     }
 }
@@ -241,8 +249,7 @@ impl<'a> Drive<'a> {
 
     /// Finds the events that came before a new wait for them was committed.
     async fn look_back(&mut self, activation: &Activation) -> Result<Onward, Stop> {
-        let Driver { store, library, hints, .. } = self.driver;
-        let read = || async { Ok(router::look_back(store, library, hints, Some(activation.run())).await?) };
+        let read = || async { Ok(self.driver.router.look_back(Some(activation.run())).await?) };
         let found = self.driver.read(read).await?;
         self.unscanned = false;
         if found > 0 {

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use engine::Secrets;
+use engine::{Secrets, SharedEvaluator};
 use store::{Committer, Hints, Library, Store};
 use tokio_util::sync::CancellationToken;
 
@@ -12,6 +12,7 @@ use crate::{
     drive::{Drive, End, Stop},
     leases::Activation,
     metrics,
+    router::{self, Router},
     turns::{Turn, Turns},
 };
 
@@ -25,8 +26,10 @@ pub(crate) struct Driver {
     pub(crate) hints: Hints,
     pub(crate) committer: Committer,
     pub(crate) library: Library,
+    pub(crate) router: Router,
     pub(crate) functions: Arc<Functions>,
     pub(crate) secrets: Arc<dyn Secrets>,
+    pub(crate) evaluator: SharedEvaluator,
     pub(crate) clock: Clock,
     pub(crate) config: Arc<Config>,
     pub(crate) turns: Turns,
@@ -99,8 +102,8 @@ impl Driver {
 pub(crate) enum Unread {
     /// It is there and makes no sense.
     Broken(String),
-    /// The database failed.
-    Failed(store::Error),
+    /// The database failed, or something else that passes.
+    Failed(String),
 }
 
 impl From<store::Error> for Unread {
@@ -109,7 +112,16 @@ impl From<store::Error> for Unread {
             store::Error::Corrupt { .. }
             | store::Error::UnknownDefinition { .. }
             | store::Error::UnreadableDefinition { .. } => Self::Broken(error.to_string()),
-            error => Self::Failed(error),
+            error => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+impl From<router::Error> for Unread {
+    fn from(error: router::Error) -> Self {
+        match error {
+            router::Error::Store(error) => error.into(),
+            error @ router::Error::Evaluation(_) => Self::Failed(error.to_string()),
         }
     }
 }

@@ -31,7 +31,8 @@ mod turns;
 use std::sync::Arc;
 
 pub use config::{Config, Queue};
-use engine::{SEMANTICS, Secrets};
+use definitions::InProcess;
+use engine::{SEMANTICS, Secrets, SharedEvaluator};
 pub use functions::Functions;
 use store::{Claimer, Committer, Hints, Library, Store};
 use thiserror::Error;
@@ -40,7 +41,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use ulid::Ulid;
 use uuid::Uuid;
 
-use crate::{clock::Clock, dispatcher::Dispatch, driver::Driver, leases::Leases, turns::Turns};
+use crate::{clock::Clock, dispatcher::Dispatch, driver::Driver, leases::Leases, router::Router, turns::Turns};
 
 /// A worker that has not been started.
 #[derive(Debug)]
@@ -49,6 +50,7 @@ pub struct Worker {
     hints: Hints,
     functions: Arc<Functions>,
     secrets: Arc<dyn Secrets>,
+    evaluator: SharedEvaluator,
     config: Arc<Config>,
 }
 
@@ -67,7 +69,15 @@ impl Worker {
     /// A worker over `store` that runs `functions`, whose secrets come from `secrets`. `hints` are the process's own.
     #[must_use]
     pub fn new(store: Store, hints: Hints, functions: Functions, secrets: Arc<dyn Secrets>, config: Config) -> Self {
-        Self { store, hints, functions: Arc::new(functions), secrets, config: Arc::new(config) }
+        let evaluator = Arc::new(InProcess::default());
+        Self { store, hints, functions: Arc::new(functions), secrets, evaluator, config: Arc::new(config) }
+    }
+
+    /// The same worker, whose expressions are evaluated by `evaluator`; without one, in this process and without protection
+    /// against those who write definitions.
+    #[must_use]
+    pub fn with_evaluator(self, evaluator: SharedEvaluator) -> Self {
+        Self { evaluator, ..self }
     }
 
     /// Works until `shutdown` is cancelled: then nothing more is claimed, commits that are under way end, calls are dropped
@@ -78,7 +88,7 @@ impl Worker {
     /// # Errors
     /// The database does not answer at the start, or the shutdown had to be cut short.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), Error> {
-        let Self { store, hints, functions, secrets, config } = self;
+        let Self { store, hints, functions, secrets, evaluator, config } = self;
         let look = store::clock::read(&mut *store.engine().await?).await?;
         let (process, clock, (leases, released)) = (Ulid::new(), Clock::new(look), Leases::new());
         let claimer =
@@ -92,7 +102,8 @@ impl Worker {
         beside.spawn(leases::keep(store.clone(), leases.clone(), hints.clone(), queues, config.lease));
         let releasing = leases::release(store.clone(), released, ended.clone());
         let mut releasing = AbortOnDropHandle::new(tokio::spawn(releasing));
-        beside.spawn(router::run(store.clone(), library.clone(), hints.clone(), config.poll_max, shutdown.clone()));
+        let router = Router::new(&store, &library, &hints, &evaluator);
+        beside.spawn(router::run(router.clone(), config.poll_max, shutdown.clone()));
         beside.spawn(sequencer::run(store.clone(), hints.clone(), config.poll_max, shutdown.clone()));
 
         let dispatch = Dispatch {
@@ -105,12 +116,14 @@ impl Worker {
             stop: shutdown.clone(),
         };
         let driver = Arc::new(Driver {
+            router,
             store,
             hints,
             committer,
             library,
             functions,
             secrets,
+            evaluator,
             clock,
             turns: Turns::default(),
             config: Arc::clone(&config),

@@ -6,12 +6,13 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use definitions::{Data, EventFilter, Expression, Limits, TaskKind};
-use engine::{RunId, input_hash};
+use definitions::{Data, EventFilter, Expression, ExpressionError, TaskKind};
+use engine::{RunId, SharedEvaluator, input_hash};
 use store::{
-    Error, Hint, Hints, Library, Result, Store,
+    Hint, Hints, Library, Store,
     router::{self, Candidate, Match, StoredEvent},
 };
+use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
 use crate::{metrics, sweep};
@@ -23,40 +24,58 @@ const PAGE: u32 = 256;
 const CHUNK: usize = 64;
 
 /// Routes whatever is not routed, on hints and by polling, until `stop` is cancelled.
-pub(crate) async fn run(store: Store, library: Library, hints: Hints, poll: Duration, stop: CancellationToken) {
-    sweep::run("events", &hints, &Hint::Event, poll, &stop, || async {
-        let router = Router { store: &store, library: &library, hints: &hints };
-        Ok::<_, Error>(router.route().await? + look_back(&store, &library, &hints, None).await?)
+pub(crate) async fn run(router: Router, poll: Duration, stop: CancellationToken) {
+    sweep::run("events", &router.hints, &Hint::Event, poll, &stop, || async {
+        Ok::<_, Error>(router.route().await? + router.look_back(None).await?)
     })
     .await;
 }
 
-/// Matches waits that have not looked back with earlier events: those of one run, or of all. Returns how many waits it was.
-///
-/// # Errors
-/// The database fails, or a definition cannot be read.
-pub(crate) async fn look_back(store: &Store, library: &Library, hints: &Hints, run: Option<RunId>) -> Result<usize> {
-    let router = Router { store, library, hints };
-    let waits = router::unscanned(&mut *store.engine().await?, run, PAGE).await?;
-    for wait in &waits {
-        router.look_back(wait).await?;
-    }
-    let scanned: Vec<_> = waits.iter().map(|wait| wait.id).collect();
-    if !scanned.is_empty() {
-        router::mark_scanned(&mut *store.engine().await?, &scanned).await?;
-    }
-    Ok(waits.len())
+/// Why events could not be matched.
+#[derive(Debug, Error)]
+pub(crate) enum Error {
+    /// The database fails, or a definition cannot be read.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// A filter could not be evaluated, for a reason that passes.
+    #[error(transparent)]
+    Evaluation(ExpressionError),
 }
 
-struct Router<'a> {
-    store: &'a Store,
-    library: &'a Library,
-    hints: &'a Hints,
+/// Matches events and waits; cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Router {
+    store: Store,
+    library: Library,
+    hints: Hints,
+    evaluator: SharedEvaluator,
 }
 
-impl Router<'_> {
+impl Router {
+    pub(crate) fn new(store: &Store, library: &Library, hints: &Hints, evaluator: &SharedEvaluator) -> Self {
+        let (store, library, hints) = (store.clone(), library.clone(), hints.clone());
+        Self { store, library, hints, evaluator: Arc::clone(evaluator) }
+    }
+
+    /// Matches waits that have not looked back with earlier events: those of one run, or of all. Returns how many waits it
+    /// was.
+    ///
+    /// # Errors
+    /// The database fails, a definition cannot be read, or a filter cannot be evaluated now.
+    pub(crate) async fn look_back(&self, run: Option<RunId>) -> Result<usize, Error> {
+        let waits = router::unscanned(&mut *self.store.engine().await?, run, PAGE).await?;
+        for wait in &waits {
+            self.look_back_for(wait).await?;
+        }
+        let scanned: Vec<_> = waits.iter().map(|wait| wait.id).collect();
+        if !scanned.is_empty() {
+            router::mark_scanned(&mut *self.store.engine().await?, &scanned).await?;
+        }
+        Ok(waits.len())
+    }
+
     /// Routes a page of events. Returns how many it was.
-    async fn route(&self) -> Result<usize> {
+    async fn route(&self) -> Result<usize, Error> {
         let events = router::unrouted(&mut *self.store.engine().await?, PAGE).await?;
         for event in &events {
             self.route_event(event).await?;
@@ -69,11 +88,11 @@ impl Router<'_> {
         Ok(events.len())
     }
 
-    async fn route_event(&self, event: &StoredEvent) -> Result<()> {
+    async fn route_event(&self, event: &StoredEvent) -> Result<(), Error> {
         let envelope = event.event.envelope();
         let ways = router::correlations(&mut *self.store.engine().await?, event.org, &event.event.kind).await?;
         for way in &ways {
-            let Some(key) = key(&way.expressions, &envelope) else { continue };
+            let Some(key) = self.key(&way.expressions, &envelope)? else { continue };
             let mut after = None;
             loop {
                 let page =
@@ -96,14 +115,14 @@ impl Router<'_> {
     }
 
     /// Matches one wait with earlier events.
-    async fn look_back(&self, wait: &Candidate) -> Result<()> {
+    async fn look_back_for(&self, wait: &Candidate) -> Result<(), Error> {
         let mut after = None;
         loop {
             let page = router::earlier(&mut *self.store.engine().await?, wait, after, PAGE).await?;
             let mut matches = Vec::new();
             for event in &page {
                 let envelope = event.event.envelope();
-                let keyed = key(&wait.correlation, &envelope).is_some_and(|key| key == wait.key);
+                let keyed = self.key(&wait.correlation, &envelope)?.is_some_and(|key| key == wait.key);
                 if keyed && self.accepts(wait, &envelope).await? {
                     matches.push(Match { event, candidate: wait });
                 }
@@ -118,15 +137,16 @@ impl Router<'_> {
 
     /// Whether a wait's filter holds for an event.
     ///
-    /// A definition that cannot be read at this moment is no answer: the event stays unrouted.
-    async fn accepts(&self, wait: &Candidate, envelope: &Data) -> Result<bool> {
+    /// A definition that cannot be read at this moment, or a filter that cannot be evaluated, is no answer: the event stays
+    /// unrouted.
+    async fn accepts(&self, wait: &Candidate, envelope: &Data) -> Result<bool, Error> {
         let definition = match self.library.get(wait.org, wait.definition).await {
             Ok(definition) => definition,
-            Err(error @ (Error::UnknownDefinition { .. } | Error::UnreadableDefinition { .. })) => {
+            Err(error @ (store::Error::UnknownDefinition { .. } | store::Error::UnreadableDefinition { .. })) => {
                 tracing::warn!(run.id = %wait.run, %error, "a wait for events cannot be evaluated; its run is not woken");
                 return Ok(false);
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         };
         let Some(TaskKind::Listen(listen)) = definition.task(&wait.step.pointer).map(|task| &task.kind) else {
             return Ok(false);
@@ -136,16 +156,19 @@ impl Router<'_> {
             [] => Some(&any),
             filters => filters.get(wait.filter),
         };
-        let unbound = |_: &str| Data::NULL;
-        Ok(filter.is_some_and(|filter| {
-            filter.matches(envelope, &unbound, Limits::default()).unwrap_or_else(|error| {
+        let matches = filter.map(|filter| filter.matches(envelope, &|_| Data::NULL, &*self.evaluator));
+        match matches {
+            Some(Err(error)) if error.is_unavailable() => Err(Error::Evaluation(error)),
+            Some(Err(error)) => {
                 tracing::debug!(run.id = %wait.run, step = %wait.step, %error, "a filter failed on an event, which so does not match");
-                false
-            })
-        }))
+                Ok(false)
+            }
+            Some(Ok(matches)) => Ok(matches),
+            None => Ok(false),
+        }
     }
 
-    async fn deliver(&self, matches: &[Match<'_>]) -> Result<()> {
+    async fn deliver(&self, matches: &[Match<'_>]) -> Result<(), Error> {
         let mut queues = BTreeSet::new();
         for chunk in matches.chunks(CHUNK) {
             let mut transaction = self.store.begin_engine().await?;
@@ -158,32 +181,35 @@ impl Router<'_> {
         }
         Ok(())
     }
-}
 
-/// The key that an event has under some expressions: none where there are no expressions; no answer where one fails.
-#[expect(clippy::option_option, reason = "whether there is a key, and whether it could be computed, are two questions")]
-fn key(expressions: &[Arc<str>], envelope: &Data) -> Option<Option<String>> {
-    if expressions.is_empty() {
-        return Some(None);
-    }
-    let unbound = |_: &str| Data::NULL;
-    let value = |source: &Arc<str>| {
-        let expression = Expression::compile(source, &[])?;
-        expression.evaluate(envelope, &unbound, Limits::default())
-    };
-    let values: Result<Vec<_>, _> = expressions.iter().map(value).collect();
-    match values {
-        Ok(values) => Some(Some(input_hash(&Data::array(values)))),
-        Err(error) => {
-            tracing::debug!(%error, "an event has no correlation key");
-            None
+    /// The key that an event has under some expressions: none where there are no expressions; no answer where one fails.
+    #[expect(
+        clippy::option_option,
+        reason = "whether there is a key, and whether it could be computed, are two questions"
+    )]
+    fn key(&self, expressions: &[Arc<str>], envelope: &Data) -> Result<Option<Option<String>>, Error> {
+        if expressions.is_empty() {
+            return Ok(Some(None));
+        }
+        let value = |source: &Arc<str>| {
+            let expression = Expression::compile(source, &[])?;
+            expression.evaluate(envelope, &|_| Data::NULL, &*self.evaluator)
+        };
+        let values: Result<Vec<_>, _> = expressions.iter().map(value).collect();
+        match values {
+            Ok(values) => Ok(Some(Some(input_hash(&Data::array(values))))),
+            Err(error) if error.is_unavailable() => Err(Error::Evaluation(error)),
+            Err(error) => {
+                tracing::debug!(%error, "an event has no correlation key");
+                Ok(None)
+            }
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use definitions::ContentHash;
+    use definitions::{ContentHash, InProcess};
     use engine::{OrgId, Step};
     use sqlx::postgres::PgConnectOptions;
     use store::{PoolSizes, router::SubscriptionId};
@@ -206,7 +232,9 @@ mod tests {
             correlation: Vec::new(),
             key: None,
         };
-        let router = Router { store: &store, library: &library, hints: &hints };
-        assert!(matches!(router.accepts(&wait, &Data::object()).await, Err(Error::Database(_))));
+        let evaluator: SharedEvaluator = Arc::new(InProcess::default());
+        let router = Router::new(&store, &library, &hints, &evaluator);
+        let answer = router.accepts(&wait, &Data::object()).await;
+        assert!(matches!(answer, Err(Error::Store(store::Error::Database(_)))));
     }
 }

@@ -1,6 +1,6 @@
 //! What calls and child runs answer.
 
-use definitions::{Data, Expression, Limits, Template};
+use definitions::{Data, Expression, InProcess, Template};
 use engine::{Fault, FaultKind};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
@@ -39,7 +39,7 @@ impl Answer {
         match &self.body {
             Body::Fail(fault) => Err((**fault).clone()),
             Body::Return(template) => template
-                .evaluate(arguments, &|_| Data::NULL, Limits::default())
+                .evaluate(arguments, &|_| Data::NULL, &InProcess::default())
                 .map_err(|error| Fault::new(FaultKind::Runtime, format!("the scenario's answer: {error}"))),
         }
     }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use definitions::{Data, Definition, Limits, TaskKind};
+use definitions::{Data, Definition, InProcess, TaskKind};
 use engine::{CloudEvent, Subscription, input_hash};
 
 /// All events so far, in the order of receipt.
@@ -44,12 +44,12 @@ pub(crate) fn matches(definition: &Definition, subscription: &Subscription, even
         return false;
     }
     let Some(filter) = listen.strategy.filters().get(subscription.filter) else { return true };
-    let (limits, envelope) = (Limits::default(), event.envelope());
-    if !filter.matches(&envelope, &|_| Data::NULL, limits).unwrap_or(false) {
+    let (evaluator, envelope) = (InProcess::default(), event.envelope());
+    if !filter.matches(&envelope, &|_| Data::NULL, &evaluator).unwrap_or(false) {
         return false;
     }
     let Some(key) = &subscription.key else { return true };
-    let Ok(values) = filter.correlation(&envelope, limits) else { return false };
+    let Ok(values) = filter.correlation(&envelope, &evaluator) else { return false };
     let expected = filter.correlate.iter().zip(values).filter(|(correlation, _)| correlation.expect.is_some());
     *key == input_hash(&Data::array(expected.map(|(_, value)| value)))
 }

@@ -201,9 +201,9 @@ impl<'a> World<'a> {
             return;
         }
         self.facts += 1;
-        let fact = Fact::new(self.now, body);
+        let mut fact = Fact::new(self.now, body);
         self.tell_fact(member, &fact);
-        let (effects, moves) = match self.members[member].run.trace(&fact) {
+        let (effects, moves) = match self.members[member].run.trace(&mut fact) {
             Ok(result) => result,
             Err(diverged) => return self.fail(format!("the simulation is broken: {diverged}")),
         };

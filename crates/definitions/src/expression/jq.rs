@@ -2,8 +2,8 @@
 //!
 //! The interpreter has no fuel of its own. Every function that can repeat without end (`range`, `repeat`, `recurse`, `while`,
 //! `until`) is therefore replaced by one that passes through `tick`, which ends the whole evaluation, past any `try`, once
-//! its time or its steps are used up; definitions that call themselves are refused. What remains unbounded is work that
-//! grows with the data: nested iterations of a large input, and repeated doubling.
+//! its time or its steps are used up. What remains unbounded is work that grows with the data (nested iterations of a large
+//! input, repeated doubling) and definitions that call themselves: [`super::plain`] tells what has none of it.
 
 use std::{
     cell::Cell,
@@ -18,12 +18,16 @@ use jaq_core::{
     Compiler, Ctx, DataT, Error, Exn, Filter, Lut, Native, Vars,
     compile::Undefined,
     data::HasLut,
-    load::{self, Arena, File, Loader, lex::Lexer, parse::Def, parse::Parser},
+    load::{
+        self, Arena, File, Loader,
+        lex::Lexer,
+        parse::{Def, Parser, Term},
+    },
     native::{Fun, bome, run, v},
 };
 use jaq_json::Val;
 
-use super::scan::Scan;
+use super::{bound::Bound, plain, scan::Scan};
 use crate::Data;
 
 /// Longest source, in bytes.
@@ -110,6 +114,15 @@ pub(super) struct Program {
     source: Arc<str>,
     variables: Box<[Box<str>]>,
     filter: Filter<Bounded>,
+    bound: Option<Bound>,
+    recursive: Option<Box<str>>,
+}
+
+/// Why there is no output.
+#[derive(Debug)]
+pub(super) enum Failure {
+    Raised(String),
+    TookTooLong,
 }
 
 impl Program {
@@ -135,21 +148,26 @@ impl Program {
         self.variables.iter().map(|name| &**name)
     }
 
+    /// What it costs, where that is shown to be linear.
+    pub(super) fn bound(&self) -> Option<&Bound> {
+        self.bound.as_ref()
+    }
+
+    /// A definition in it that calls itself.
+    pub(super) fn recursive(&self) -> Option<&str> {
+        self.recursive.as_deref()
+    }
+
     /// The first output, `null` where there is none.
-    pub(super) fn first_output(
-        &self,
-        input: &Data,
-        bind: &dyn Fn(&str) -> Data,
-        time: Duration,
-    ) -> Result<Val, String> {
-        let values: Vec<Val> = self.variables.iter().map(|name| bind(name.trim_start_matches('$')).0).collect();
-        let deadline = Instant::now().checked_add(time).ok_or("its time limit is out of range")?;
+    pub(super) fn first_output(&self, input: &Data, values: &[Data], time: Duration) -> Result<Val, Failure> {
+        let raised = |reason: &str| Failure::Raised(reason.to_owned());
+        let deadline = Instant::now().checked_add(time).ok_or_else(|| raised("its time limit is out of range"))?;
         let budget = Budget { functions: &self.filter.lut, deadline, steps: Cell::new(STEPS) };
         let evaluate = || {
-            let context = Ctx::<Bounded>::new(&budget, Vars::new(values));
+            let context = Ctx::<Bounded>::new(&budget, Vars::new(values.iter().map(|value| value.0.clone())));
             self.filter.id.run((context, input.0.clone())).next().unwrap_or(Ok(Val::Null)).map_err(describe)
         };
-        catch_unwind(AssertUnwindSafe(evaluate)).unwrap_or_else(|_| Err("the jq interpreter failed on it".to_owned()))
+        catch_unwind(AssertUnwindSafe(evaluate)).unwrap_or_else(|_| Err(raised("the jq interpreter failed on it")))
     }
 }
 
@@ -159,15 +177,15 @@ impl fmt::Debug for Program {
     }
 }
 
-fn describe(exception: Exn<'_, Val>) -> String {
+fn describe(exception: Exn<'_, Val>) -> Failure {
     let exception = match exception.get_err() {
-        Ok(error) => return shorten(&error.to_string()),
+        Ok(error) => return Failure::Raised(shorten(&error.to_string())),
         Err(exception) => exception,
     };
     match exception.get_halt() {
-        Ok(code) if code == Exhausted::Time as i32 => "it took too long".to_owned(),
-        Ok(_) => format!("it took more than {STEPS} steps"),
-        Err(_) => "it left a loop that it is not in".to_owned(),
+        Ok(code) if code == Exhausted::Time as i32 => Failure::TookTooLong,
+        Ok(_) => Failure::Raised(format!("it took more than {STEPS} steps")),
+        Err(_) => Failure::Raised("it left a loop that it is not in".to_owned()),
     }
 }
 
@@ -179,9 +197,10 @@ fn shorten(text: &str) -> String {
 }
 
 fn build_program(source: &str, variables: &[&str]) -> Result<Program, String> {
-    let scan = scan(source)?;
-    let used: Vec<&str> = variables.iter().copied().filter(|name| scan.variables.contains(name)).collect();
-    let (definitions, functions) = LIBRARY.select(&scan.calls);
+    let term = parse_term(source)?;
+    let Scan { variables: named, calls, recursive, .. } = scan(&term)?;
+    let used: Vec<&str> = variables.iter().copied().filter(|name| named.contains(name)).collect();
+    let (definitions, functions) = LIBRARY.select(&calls);
     let arena = Arena::default();
     let modules = Loader::new(definitions)
         .load(&arena, File { code: source, path: () })
@@ -191,23 +210,30 @@ fn build_program(source: &str, variables: &[&str]) -> Result<Program, String> {
         .with_global_vars(used.iter().copied())
         .compile(modules)
         .map_err(|errors| compile_error(errors.iter().flat_map(|(_, errors)| errors), variables))?;
-    Ok(Program { source: source.into(), variables: used.into_iter().map(Box::from).collect(), filter })
+    Ok(Program {
+        source: source.into(),
+        variables: used.into_iter().map(Box::from).collect(),
+        filter,
+        bound: plain::bound(&term),
+        recursive: recursive.map(|(name, _)| name.into()),
+    })
 }
 
-/// Parses the source as one term (so that it cannot import a module) and checks its shape.
-fn scan(source: &str) -> Result<Scan<'_>, String> {
+/// Parses the source as one term, so that it cannot import a module.
+fn parse_term(source: &str) -> Result<Term<&str>, String> {
     let tokens = Lexer::new(source).lex().map_err(|errors| {
         let at = errors.first().map(|(expected, rest)| (expected.as_str(), *rest));
         syntax_error(source, at)
     })?;
-    let term = Parser::new(&tokens).parse(|parser| parser.term()).map_err(|errors| {
+    Parser::new(&tokens).parse(|parser| parser.term()).map_err(|errors| {
         let at = errors.first().map(|(expected, found)| (expected.as_str(), found.map_or("", |token| token.as_str())));
         syntax_error(source, at)
-    })?;
-    let scan = Scan::of(&term);
-    if let Some((name, _)) = scan.recursive {
-        return Err(format!("`{name}` calls itself: recursion is not supported; use `recurse`, `until` or `reduce`"));
-    }
+    })
+}
+
+/// Checks the shape of a term.
+fn scan<'s>(term: &Term<&'s str>) -> Result<Scan<'s>, String> {
+    let scan = Scan::of(term);
     if scan.depth > DEPTH {
         return Err(format!("it nests deeper than {DEPTH} levels"));
     }

@@ -8,9 +8,15 @@ const DEPTH: usize = 100;
 /// Checks that a value is JSON of about `bytes` bytes at most, and turns numbers that storage would round into what they
 /// would come back as, so that a run computes the same before and after it is reloaded.
 pub(super) fn as_json(value: Val, bytes: usize) -> Result<Val, String> {
+    let exact = check(&value, bytes)?;
+    Ok(if exact { value } else { rounded(&value) })
+}
+
+/// Checks that a value is JSON of about `bytes` bytes at most, and says whether storage would leave its numbers as they are.
+pub(super) fn check(value: &Val, bytes: usize) -> Result<bool, String> {
     let mut check = Check { left: bytes, limit: bytes, exact: true };
-    check.value(&value, 0)?;
-    Ok(if check.exact { value } else { rounded(&value) })
+    check.value(value, 0)?;
+    Ok(check.exact)
 }
 
 struct Check {

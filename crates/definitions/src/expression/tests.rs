@@ -1,5 +1,7 @@
 //! What expressions give, what is refused when they are compiled, and how those that run away end.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -7,7 +9,7 @@ use super::*;
 fn evaluate(source: &str, input: Value) -> Result<Value, String> {
     let expression = Expression::compile(source, &["$context"]).map_err(|error| error.reason)?;
     let context = Data::from(json!({"rate": 2}));
-    let result = expression.evaluate(&input.into(), &|_| context.clone(), Limits::default());
+    let result = expression.evaluate(&input.into(), &|_| context.clone(), &InProcess::default());
     result.map(|data| Value::from(&data)).map_err(|error| error.reason)
 }
 
@@ -59,8 +61,6 @@ fn what_is_unknown_is_refused_when_compiled() {
         ("include \"a\"; 1", "expected"),
         ("a::b", "unknown module `a`"),
         ("break $x", "unknown label"),
-        ("def f: f; f", "`f` calls itself"),
-        ("def f(g): def h: 1 + f(g); h; f(.)", "`f` calls itself"),
     ] {
         let error = evaluate(source, json!(null)).unwrap_err();
         assert!(error.contains(part), "{source}: {error}");
@@ -138,15 +138,27 @@ fn evaluations_end() {
 #[test]
 fn an_evaluation_without_time_ends_at_its_first_step() {
     let expression = Expression::compile("[range(10)]", &[]).unwrap();
-    let limits = Limits { time: Duration::ZERO, ..Limits::default() };
-    let error = expression.evaluate(&Data::NULL, &|_| Data::NULL, limits).unwrap_err();
+    let hurried = InProcess(Limits { time: Duration::ZERO, ..Limits::default() });
+    let error = expression.evaluate(&Data::NULL, &|_| Data::NULL, &hurried).unwrap_err();
     assert_eq!(error.reason, "it took too long");
+    assert!(error.is_exceeded() && !error.is_unavailable());
+}
+
+#[test]
+fn a_definition_that_calls_itself_is_for_another_process() {
+    for source in ["def f: f; f", "def f(g): def h: 1 + f(g); h; f(.)", "def f: if . > 9 then . else . + 1 | f end; f"]
+    {
+        let expression = Expression::compile(source, &[]).unwrap();
+        assert!(!expression.is_plain());
+        let error = expression.evaluate(&Data::NULL, &|_| Data::NULL, &InProcess::default()).unwrap_err();
+        assert!(error.reason.contains("`f` calls itself"), "{error}");
+    }
 }
 
 #[test]
 fn results_have_a_limit() {
-    let limits = Limits { bytes: 100, ..Limits::default() };
-    let evaluate = |source| Expression::compile(source, &[]).unwrap().evaluate(&Data::NULL, &|_| Data::NULL, limits);
+    let limits = InProcess(Limits { bytes: 100, ..Limits::default() });
+    let evaluate = |source| Expression::compile(source, &[]).unwrap().evaluate(&Data::NULL, &|_| Data::NULL, &limits);
     assert!(evaluate("\"x\" * 90").is_ok());
     assert!(evaluate("\"x\" * 110").unwrap_err().reason.contains("larger than 100 bytes"));
     assert!(evaluate("[range(110)]").is_err());

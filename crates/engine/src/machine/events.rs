@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use definitions::{Data, EventFilter, Limits, Listen, Read, Strategy, TaskKind};
+use definitions::{Data, Evaluator, EventFilter, Listen, Read, Strategy, TaskKind};
 
-use super::{Broken, Machine};
+use super::{Broken, Machine, evaluations::Evaluations};
 use crate::{
-    CloudEvent, Effect, Fault, Run, Step, Subscription, input_hash,
+    CloudEvent, Diverged, Effect, Fault, Run, Step, Subscription, input_hash,
     state::{Body, FrameId, Listening},
 };
 
@@ -44,9 +44,8 @@ impl Machine<'_> {
         let Some(id) = self.find(step) else { return Ok(()) };
         let task = self.task(&step.pointer)?;
         let TaskKind::Listen(listen) = &task.kind else { return Err(format!("{step} is not a `listen`")) };
-        let limits = self.config.limits;
         let Body::Listen(listening) = &self.frame(id)?.body else { return Ok(()) };
-        let Some(bindings) = bindings(listening, listen, filter, event, limits) else { return Ok(()) };
+        let Some(bindings) = bindings(listening, listen, filter, event, &self.evaluations) else { return Ok(()) };
         let Body::Listen(listening) = &mut self.frame_mut(id)?.body else { return Ok(()) };
         listening.received.push(read(event, listen.read));
         listening.satisfied.insert(filter);
@@ -64,14 +63,19 @@ impl Machine<'_> {
 }
 
 /// Whether a `listen` of the run still takes the event; one that it does not take may be had by a later `listen`.
-pub(crate) fn wants(run: &Run, step: &Step, filter: usize, event: &CloudEvent) -> bool {
+pub(crate) fn wants(run: &Run, step: &Step, filter: usize, event: &CloudEvent) -> Result<bool, Diverged> {
     let frame = run.state.frames.values().find(|frame| frame.step == *step);
     let task = run.definition.task(&step.pointer);
-    match (frame.map(|frame| &frame.body), task.map(|task| &task.kind)) {
-        (Some(Body::Listen(listening)), Some(TaskKind::Listen(listen))) => {
-            bindings(listening, listen, filter, event, run.config.limits).is_some()
-        }
-        _ => false,
+    let (Some(Body::Listen(listening)), Some(TaskKind::Listen(listen))) =
+        (frame.map(|frame| &frame.body), task.map(|task| &task.kind))
+    else {
+        return Ok(false);
+    };
+    let evaluations = Evaluations::new(&run.config.evaluator, run.facts(), None);
+    let wanted = bindings(listening, listen, filter, event, &evaluations).is_some();
+    match evaluations.trouble() {
+        None => Ok(wanted),
+        Some(reason) => Err(Diverged { seq: run.facts(), fact: "event_received", reason, passing: true }),
     }
 }
 
@@ -81,14 +85,14 @@ fn bindings(
     listen: &Listen,
     index: usize,
     event: &CloudEvent,
-    limits: Limits,
+    evaluator: &dyn Evaluator,
 ) -> Option<BTreeMap<String, Data>> {
     if matches!(listen.strategy, Strategy::All(_)) && listening.satisfied.contains(&index) {
         return None;
     }
     let mut bindings = BTreeMap::new();
     let Some(filter) = listen.strategy.filters().get(index) else { return Some(bindings) };
-    let values = filter.correlation(&event.envelope(), limits).ok()?;
+    let values = filter.correlation(&event.envelope(), evaluator).ok()?;
     for (correlation, value) in filter.correlate.iter().zip(values) {
         if correlation.expect.is_some() {
             continue; // the subscription's key has seen to it

@@ -2,7 +2,10 @@
 
 use definitions::{Data, Fork, Task, TaskKind};
 
-use super::{Broken, Machine, scope::check};
+use super::{
+    Broken, Machine,
+    scope::{bounded, check},
+};
 use crate::{
     Fault, Phase, Trace,
     state::{Body, FlowRef, Frame, FrameId, ListRef, Move},
@@ -161,8 +164,10 @@ impl Machine<'_> {
             *slot = Some(output);
         }
         if outputs.iter().all(Option::is_some) {
-            let output = Data::array(outputs.iter().flatten().cloned());
-            self.leave_with(fork, output);
+            match bounded(Data::array(outputs.iter().flatten().cloned())) {
+                Ok(output) => self.leave_with(fork, output),
+                Err(fault) => self.raise_at(fork, fault),
+            }
         }
         Ok(())
     }

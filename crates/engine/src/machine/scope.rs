@@ -1,6 +1,6 @@
 //! What an expression sees: the variables of the DSL and those of the frames around it.
 
-use definitions::{Data, Definition, Delay, Expression, ExpressionError, Limits, Schema, Template};
+use definitions::{Data, Definition, Delay, Evaluator, Expression, ExpressionError, Limits, Schema, Template};
 
 use super::Machine;
 use crate::{
@@ -14,7 +14,7 @@ pub(super) struct Scope<'a> {
     run: RunId,
     state: &'a State,
     definition: &'a Definition,
-    limits: Limits,
+    evaluator: &'a dyn Evaluator,
     frame: Option<FrameId>,
     input: Data,
     output: Data,
@@ -34,7 +34,7 @@ impl Machine<'_> {
             run: self.id,
             state: self.state,
             definition: &self.definition,
-            limits: self.config.limits,
+            evaluator: &self.evaluations,
             frame: None,
             input: self.state.input.clone(),
             output: Data::NULL,
@@ -55,11 +55,15 @@ impl Scope<'_> {
     }
 
     pub(super) fn evaluate(&self, expression: &Expression, on: &Data) -> Result<Data, Fault> {
-        fault(expression.evaluate(on, &|name| self.variable(name), self.limits))
+        fault(expression.evaluate(on, &|name| self.variable(name), self.evaluator))
     }
 
     pub(super) fn fill(&self, template: &Template, on: &Data) -> Result<Data, Fault> {
-        fault(template.evaluate(on, &|name| self.variable(name), self.limits))
+        let value = fault(template.evaluate(on, &|name| self.variable(name), self.evaluator))?;
+        match template {
+            Template::Object(_) | Template::Array(_) => bounded(value),
+            Template::Literal(_) | Template::Expression(_) | Template::Uri(_) => Ok(value),
+        }
     }
 
     /// The template filled in, or the value itself where there is none.
@@ -135,6 +139,14 @@ impl Scope<'_> {
             ("output", self.output.clone()),
             ("startedAt", date_time(frame.started_at)),
         ])
+    }
+}
+
+/// Refuses a value that was put together and could not be a result itself.
+pub(super) fn bounded(value: Data) -> Result<Data, Fault> {
+    match Limits::default().check(&value) {
+        Ok(()) => Ok(value),
+        Err(reason) => Err(Fault::new(FaultKind::Expression, format!("a value is put together, and {reason}"))),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The machine in virtual time: scripted functions, events and clocks, and after every test the proof that the run is a fold.
 
+mod chance;
 mod control;
 mod data_flow;
 mod errors;
@@ -60,8 +61,8 @@ impl Rehearsal {
     }
 
     pub(super) fn fact(&mut self, body: FactBody) {
-        let fact = Fact::new(self.now, body);
-        let effects = self.run.apply(&fact).unwrap();
+        let mut fact = Fact::new(self.now, body);
+        let effects = self.run.record(&mut fact).unwrap();
         self.effects.extend(effects);
         self.facts.push(fact);
     }
@@ -131,12 +132,12 @@ impl Rehearsal {
         let task = self.definition.task(&subscription.step.pointer).unwrap();
         let definitions::TaskKind::Listen(listen) = &task.kind else { panic!("a listen") };
         let Some(filter) = listen.strategy.filters().get(subscription.filter) else { return true };
-        let limits = definitions::Limits::default();
+        let evaluator = definitions::InProcess::default();
         let envelope = event.envelope();
-        if !filter.matches(&envelope, &|_| Data::NULL, limits).unwrap_or(false) {
+        if !filter.matches(&envelope, &|_| Data::NULL, &evaluator).unwrap_or(false) {
             return false;
         }
-        let Ok(values) = filter.correlation(&envelope, limits) else { return false };
+        let Ok(values) = filter.correlation(&envelope, &evaluator) else { return false };
         let keyed = filter.correlate.iter().zip(values).filter(|(correlation, _)| correlation.expect.is_some());
         let key: Vec<_> = keyed.map(|(_, value)| value).collect();
         subscription.key.is_none() || subscription.key == Some(input_hash(&Data::array(key)))
@@ -166,12 +167,12 @@ impl Drop for Rehearsal {
         let expected = serde_json::to_value(self.run.snapshot()).unwrap();
         let mut effects = Vec::new();
         let mut run = Run::new(self.run.id(), Arc::clone(&self.definition));
-        run.config = self.run.config;
+        run.config = self.run.config.clone();
         for fact in &self.facts {
             let stored = serde_json::to_string(fact).unwrap();
             effects.extend(run.apply(&serde_json::from_str(&stored).unwrap()).unwrap());
             let snapshot = serde_json::to_string(&run.snapshot()).unwrap();
-            let config = run.config;
+            let config = run.config.clone();
             run =
                 Run::restore(run.id(), Arc::clone(&self.definition), serde_json::from_str(&snapshot).unwrap()).unwrap();
             run.config = config;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use definitions::{Data, Definition, Limits, TaskKind};
+use definitions::{Data, Definition, InProcess, TaskKind};
 use engine::{
     Call, ChildOutcome, CloudEvent, Effect, Fact, FactBody, Function, Outcome, Phase, Run, RunId, SEMANTICS,
     Subscription, input_hash,
@@ -159,9 +159,9 @@ fn matches(run: &Run, listen: &Subscription, event: &CloudEvent) -> bool {
     let task = run.definition().task(&listen.step.pointer).unwrap();
     let TaskKind::Listen(task) = &task.kind else { panic!("only a listen listens") };
     let filter = &task.strategy.filters()[listen.filter];
-    let (envelope, limits) = (event.envelope(), Limits::default());
-    let key = || input_hash(&Data::array(filter.correlation(&envelope, limits).unwrap()));
-    filter.matches(&envelope, &|_| Data::NULL, limits).unwrap() && listen.key == Some(key())
+    let (envelope, evaluator) = (event.envelope(), InProcess::default());
+    let key = || input_hash(&Data::array(filter.correlation(&envelope, &evaluator).unwrap()));
+    filter.matches(&envelope, &|_| Data::NULL, &evaluator).unwrap() && listen.key == Some(key())
 }
 
 /// A request whose run has gone as far as it goes by itself.

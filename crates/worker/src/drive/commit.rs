@@ -6,7 +6,11 @@ use engine::{Effect, Phase};
 use store::{Committed, Flush, Hint, Then};
 
 use super::{Drive, End, Onward, Stop};
-use crate::{batch::Batch, leases::Activation, metrics};
+use crate::{
+    batch::{Batch, Owed},
+    leases::Activation,
+    metrics,
+};
 
 impl Drive<'_> {
     /// Commits a batch, and parks the run if it then has nothing to stay for.
@@ -99,7 +103,7 @@ impl Drive<'_> {
             self.since_snapshot = (0, 0);
         }
         if !batch.facts.is_empty() {
-            self.owed.clear();
+            self.owed = Owed::default();
             self.turn.share(); // it got on: no suspect any more
         }
         let consumed = batch.facts.iter().filter_map(|recorded| recorded.consumes);

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use definitions::Definition;
-use engine::{Effect, Run, Snapshot};
+use engine::{Run, Snapshot};
 use store::history::{self, Loaded};
 
 use super::{Drive, End, Stop};
 use crate::{
+    batch::Owed,
     calls::Calls,
     driver::{Driver, Unread},
     leases::{Activation, Read},
@@ -55,10 +56,10 @@ impl<'a> Drive<'a> {
         let (org, hash) = (activation.org, loaded.definition);
         let definition = driver.read(|| async { Ok(driver.library.get(org, hash).await?) }).await?;
         let run = match restore(activation, &definition, loaded.snapshot.take()) {
-            Some(run) => run,
+            Some(run) => run.with_evaluator(&driver.evaluator),
             None => {
                 loaded = read(driver, activation, true).await?.ok_or(Stop::GiveBack)?;
-                Run::new(activation.run(), definition)
+                Run::new(activation.run(), definition).with_evaluator(&driver.evaluator)
             }
         };
         let since_snapshot = (loaded.facts.len() as u64, loaded.bytes);
@@ -104,17 +105,20 @@ fn restore(activation: &Activation, definition: &Arc<Definition>, snapshot: Opti
     }
 }
 
-/// The run after the loaded facts, and the effects of its first one if that is all there is.
-async fn fold(mut run: Run, loaded: &Loaded) -> Result<(Run, Vec<Effect>), Stop> {
-    let mut effects = Vec::new();
+/// The run after the loaded facts, and what its first one led to if that is all there is: whoever starts a run records its
+/// first fact without the machine. The effects of all others are committed together with them.
+async fn fold(mut run: Run, loaded: &Loaded) -> Result<(Run, Owed), Stop> {
+    if let (0, [started]) = (run.facts(), &loaded.facts[..]) {
+        let mut started = started.clone();
+        let effects = run.record(&mut started)?;
+        return Ok((run, Owed { effects, chance: started.chance }));
+    }
+    run.foresee(&loaded.facts);
     for facts in loaded.facts.chunks(FOLD_AT_ONCE) {
         for fact in facts {
-            effects = run.apply(fact)?;
+            run.apply(fact)?;
         }
         tokio::task::yield_now().await;
     }
-    if run.facts() > 1 {
-        effects.clear(); // committed together with the facts
-    }
-    Ok((run, effects))
+    Ok((run, Owed::default()))
 }

@@ -7,7 +7,7 @@ use crate::Trace;
 fn moves(body: &str) -> Vec<String> {
     let rehearsal = Rehearsal::start(body, json!({}));
     let mut run = Run::new(rehearsal.run.id(), Arc::clone(&rehearsal.definition));
-    let (effects, moves) = run.trace(&rehearsal.facts[0]).unwrap();
+    let (effects, moves) = run.trace(&mut rehearsal.facts[0].clone()).unwrap();
     assert_eq!(effects, rehearsal.effects, "looking at a run does not change it");
     assert_eq!(
         serde_json::to_value(run.snapshot()).unwrap(),
