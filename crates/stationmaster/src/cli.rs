@@ -53,6 +53,9 @@ pub(crate) enum Verb {
     /// Check the audit trail.
     #[command(subcommand)]
     Audit(Audit),
+    /// Evaluate expressions for another process of this program, over a socket as standard input.
+    #[command(hide = true)]
+    Evaluate,
 }
 
 /// Where definitions find the functions that they call and the workflows that they run.

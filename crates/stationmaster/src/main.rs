@@ -53,6 +53,7 @@ fn perform(output: Output, verb: Verb) -> Result<(), Failure> {
             Verb::Definition(verb) => definition::definition(output, verb).await,
             Verb::Test { paths, home } => simulation::test(output, &paths, &home.home),
             Verb::Audit(Audit::Verify(arguments)) => maintenance::verify(output, &arguments).await,
+            Verb::Evaluate => Ok(sandbox::serve()?),
         }
     })
 }

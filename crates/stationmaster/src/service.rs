@@ -7,6 +7,7 @@ use std::{
 
 use api::{Api, Parts, Watched, auth::Authenticator, metrics, stored::Stored, webhooks};
 use platform::{creations, handoffs};
+use sandbox::Pool;
 use store::{Hints, Store, clock as engine_clock};
 use tokio::{net::TcpListener, sync::Mutex, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -76,7 +77,8 @@ impl Service {
         let queues = vec![Queue { name: "default".to_owned(), concurrency: arguments.concurrency }];
         let secrets = Arc::new(functions::secrets::Secrets::default());
         let worker =
-            Worker::new(store.clone(), hints.clone(), functions, secrets, Config { queues, ..Config::default() });
+            Worker::new(store.clone(), hints.clone(), functions, secrets, Config { queues, ..Config::default() })
+                .with_evaluator(Arc::new(Pool::of_this_program("evaluate")?));
         let stop = shutdown.clone();
         parts.spawn(async move { Ok(worker.run(stop).await?) });
         if let Some(listener) = listener {

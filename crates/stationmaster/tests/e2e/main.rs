@@ -10,6 +10,7 @@ mod creation;
 mod fleet;
 mod genesis;
 mod harness;
+mod hostile;
 mod restart;
 mod timers;
 mod workers;
