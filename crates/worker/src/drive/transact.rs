@@ -19,6 +19,9 @@ use crate::{
 /// The pause before a call whose transaction failed is tried again: doubled with each attempt, up to the second.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(60));
 
+/// A wake that no run has.
+const NEVER: i64 = -1;
+
 impl Drive<'_> {
     /// The next pending call of a transactional function.
     pub(super) fn transactional(&self) -> Option<(Call, Arc<dyn TransactionalFunction>)> {
@@ -60,19 +63,22 @@ impl Drive<'_> {
         driver.hints.give(Hint::Event);
         driver.hints.give(Hint::Audit);
         let Some((batch, snapshot)) = recorded else { return Err(Stop::GiveBack) };
-        self.conclude(activation, batch.map_err(Stop::SetAside)?, snapshot, committed)
+        self.conclude(activation, batch?, snapshot, committed)
     }
 
     /// The flush that records an outcome, and what it makes of the run.
-    fn record(&self, activation: &Activation, call: &Call, outcome: Outcome) -> (Flush, (Result<Batch, String>, bool)) {
+    fn record(&self, activation: &Activation, call: &Call, outcome: Outcome) -> (Flush, (Result<Batch, Stop>, bool)) {
         let mut batch = Batch::new(self.run.clone(), self.driver.clock.now());
         let added = batch.add(calls::fact(call, outcome, batch.at()));
         let mut flush = self.prepare(activation, &batch);
         let snapshot = flush.snapshot.is_some();
         if let Err(diverged) = added {
-            let reason = diverged.to_string();
-            flush.then = Then::Quarantine { reason: reason.clone() };
-            return (flush, (Err(reason), false));
+            if diverged.passing {
+                flush.expect_wake = Some(NEVER); // refused, so that what the function did is undone
+            } else {
+                flush.then = Then::Quarantine { reason: diverged.to_string() };
+            }
+            return (flush, (Err(diverged.into()), false));
         }
         (flush, (Ok(batch), snapshot))
     }
