@@ -55,11 +55,11 @@ impl Scope<'_> {
     }
 
     pub(super) fn evaluate(&self, expression: &Expression, on: &Data) -> Result<Data, Fault> {
-        fault(expression.evaluate(on, &|name| self.variable(name), self.evaluator))
+        self.checked(expression.evaluate(on, &|name| self.variable(name), self.evaluator))
     }
 
     pub(super) fn fill(&self, template: &Template, on: &Data) -> Result<Data, Fault> {
-        let value = fault(template.evaluate(on, &|name| self.variable(name), self.evaluator))?;
+        let value = self.checked(template.evaluate(on, &|name| self.variable(name), self.evaluator))?;
         match template {
             Template::Object(_) | Template::Array(_) => bounded(value),
             Template::Literal(_) | Template::Expression(_) | Template::Uri(_) => Ok(value),
@@ -69,6 +69,17 @@ impl Scope<'_> {
     /// The template filled in, or the value itself where there is none.
     pub(super) fn fill_or(&self, template: Option<&Template>, on: &Data) -> Result<Data, Fault> {
         template.map_or_else(|| Ok(on.clone()), |template| self.fill(template, on))
+    }
+
+    /// The result, or its error as the run's. jq quotes the value that it failed on, which may be a secret's marker: the nonce in
+    /// it is blacked out, for whoever knows it could forge markers.
+    fn checked(&self, result: Result<Data, ExpressionError>) -> Result<Data, Fault> {
+        result.map_err(|error| {
+            let nonce = &self.state.nonce;
+            let text = error.to_string();
+            let text = if nonce.is_empty() { text } else { text.replace(nonce.as_str(), "secret") };
+            Fault::new(FaultKind::Expression, text)
+        })
     }
 
     pub(super) fn holds(&self, condition: Option<&Expression>, on: &Data) -> Result<Option<bool>, Fault> {
@@ -148,10 +159,6 @@ pub(super) fn bounded(value: Data) -> Result<Data, Fault> {
         Ok(()) => Ok(value),
         Err(reason) => Err(Fault::new(FaultKind::Expression, format!("a value is put together, and {reason}"))),
     }
-}
-
-fn fault(result: Result<Data, ExpressionError>) -> Result<Data, Fault> {
-    result.map_err(|error| Fault::new(FaultKind::Expression, error.to_string()))
 }
 
 /// The DSL's description of a moment.

@@ -171,3 +171,12 @@ fn a_deferred_call_keeps_its_step_and_counts_its_attempts() {
     run.complete("f", json!(1));
     assert!(matches!(run.run.phase(), Phase::Completed { .. }));
 }
+
+#[test]
+fn an_error_does_not_tell_the_nonce_of_a_secret() {
+    let body = "use: { secrets: [ key ] }
+do: [ { ask: { call: 'f:1.0.0@default', with: { x: '${ $secrets.key.part }' } } } ]";
+    let fault = Rehearsal::start(body, json!({})).fault();
+    let text = fault.to_string();
+    assert!(text.contains("secret:key") && !text.contains("n0nce"), "{text}");
+}
