@@ -201,6 +201,7 @@ impl Machine<'_> {
         }
         closing.remove(&id);
         for child in closing.into_iter().rev() {
+            self.note_task(child, Trace::Cancelled);
             self.close(child);
         }
     }
@@ -208,8 +209,9 @@ impl Machine<'_> {
     /// Ends the run.
     fn end(&mut self, phase: Phase) {
         self.state.agenda.clear();
-        let roots: Vec<_> = self.state.frames.keys().copied().collect();
-        for frame in roots {
+        let open: Vec<_> = self.state.frames.keys().rev().copied().collect();
+        for frame in open {
+            self.note_task(frame, Trace::Cancelled);
             self.close(frame);
         }
         self.state.deadline = None;
@@ -225,6 +227,13 @@ impl Machine<'_> {
     fn note(&mut self, id: FrameId, moved: impl FnOnce(Step) -> Trace) {
         if let (Some(trace), Some(frame)) = (&mut self.trace, self.state.frames.get(&id)) {
             trace.push(moved(frame.step.clone()));
+        }
+    }
+
+    /// Notes a move of a task; a list of tasks makes none.
+    fn note_task(&mut self, id: FrameId, moved: impl FnOnce(Step) -> Trace) {
+        if !matches!(self.state.frames.get(&id).map(|frame| &frame.body), Some(Body::List { .. })) {
+            self.note(id, moved);
         }
     }
 

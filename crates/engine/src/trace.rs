@@ -2,6 +2,8 @@
 //!
 //! Moves are recomputed whenever somebody wants to see a run's way, and never stored: facts are enough to have them again.
 
+use definitions::Data;
+
 use crate::{Fault, Step, Timestamp};
 
 /// One move. Only tasks move; the lists that hold them do not.
@@ -19,7 +21,14 @@ pub enum Trace {
         case: Option<usize>,
     },
     /// A task ended with an output.
-    Left(Step),
+    Left {
+        /// The task.
+        step: Step,
+        /// What it gave, transformed.
+        output: Data,
+    },
+    /// A task was given up: for a branch that won, a time limit, an error beside it, or the end of the run.
+    Cancelled(Step),
     /// A task ended with an error: its own, or that of a task within it.
     Raised {
         /// The task.

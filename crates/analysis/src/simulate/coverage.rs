@@ -129,14 +129,14 @@ impl Coverage {
                 let name = case.and_then(|case| cases.get(case)).map_or("no case", |case| &*case.name).to_owned();
                 self.take(&step.pointer, &name);
             }
-            Trace::Left(step) => self.left(step, definition),
+            Trace::Left { step, .. } => self.left(step, definition),
             Trace::Caught { step, handling } => {
                 if *handling != Handling::Pass {
                     self.caught.insert((step.pointer.clone(), step.visit));
                     self.take(&step.pointer, "caught");
                 }
             }
-            Trace::Raised { .. } => {}
+            Trace::Raised { .. } | Trace::Cancelled(_) => {}
         }
     }
 

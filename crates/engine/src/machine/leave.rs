@@ -24,7 +24,8 @@ impl Machine<'_> {
                 return Ok(());
             }
         };
-        self.note(id, Trace::Left);
+        self.close_below(id);
+        self.note(id, |step| Trace::Left { step, output: output.clone() });
         let parent = self.close(id).and_then(|frame| frame.parent);
         self.left(parent, &task, output, flow.unwrap_or_else(|| FlowRef::from(&task.then)))
     }
@@ -92,7 +93,19 @@ impl Machine<'_> {
             }
             next = frame.parent;
         }
-        self.complete(&output);
+        self.end_all(from, &output)
+    }
+
+    /// Ends every task around a frame, innermost first, and then the run.
+    fn end_all(&mut self, from: FrameId, output: &Data) -> Result<(), Broken> {
+        let mut next = Some(from);
+        while let Some(id) = next {
+            next = self.frame(id)?.parent;
+            self.close_below(id);
+            self.note_task(id, |step| Trace::Left { step, output: output.clone() });
+            self.close(id);
+        }
+        self.complete(output);
         Ok(())
     }
 

@@ -12,9 +12,8 @@ use crate::{
 impl Machine<'_> {
     pub(super) fn raise(&mut self, id: FrameId, fault: Fault) -> Result<(), Broken> {
         let fault = fault.at(&self.frame(id)?.step.pointer.clone());
-        if !matches!(self.frame(id)?.body, Body::List { .. }) {
-            self.note(id, |step| Trace::Raised { step, fault: fault.clone() });
-        }
+        self.close_below(id);
+        self.note_task(id, |step| Trace::Raised { step, fault: fault.clone() });
         let parent = self.close(id).and_then(|frame| frame.parent);
         let Some(parent) = parent else {
             self.end(Phase::Faulted { fault });

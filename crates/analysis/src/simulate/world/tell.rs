@@ -71,7 +71,7 @@ impl World<'_> {
                 };
                 self.entry(member, &step.pointer, what, false);
             }
-            Trace::Left(_) | Trace::Raised { .. } => {}
+            Trace::Left { .. } | Trace::Raised { .. } | Trace::Cancelled(_) => {}
         }
     }
 }
