@@ -124,6 +124,12 @@ impl Definition {
         })
     }
 
+    /// The document as YAML, in the order in which it was written; reading it again gives the same workflow.
+    #[must_use]
+    pub fn to_yaml(&self) -> String {
+        serde_saphyr::to_string(&self.document).unwrap_or_else(|_| self.document.to_string()) // JSON is YAML
+    }
+
     /// The task at a pointer, those of inlined functions included.
     #[must_use]
     pub fn task(&self, pointer: &Pointer) -> Option<&Arc<Task>> {
@@ -156,5 +162,33 @@ impl fmt::Display for ContentHash {
 impl fmt::Debug for ContentHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_reads_the_same() {
+        let source = r##"
+document: { dsl: '1.0.3', namespace: test, name: printed, version: '1.0.0', title: "on", summary: "two\nlines\n" }
+do:
+  - say:
+      set:
+        number: '017'
+        truth: "no"
+        nothing: null
+        empty: ["", {}, []]
+        odd: ["a: b", "- c", "# d", " e ", "${ \"f\\(.g)\" }", "\t", "{h}", "*i", "&j", "!k", "%l", "'", "\"", "ü", "~", "1e3"]
+        numbers: [0, -1, 1.5, 1e21, 18446744073709551615]
+        'strange key: #': true
+"##;
+        let definition = Definition::parse(source, &BTreeMap::new()).unwrap();
+        let printed = definition.to_yaml();
+        let again =
+            Definition::parse(&printed, &BTreeMap::new()).unwrap_or_else(|findings| panic!("{findings}\n{printed}"));
+        assert_eq!(again.document, definition.document, "{printed}");
+        assert_eq!(again.to_yaml(), printed);
     }
 }
