@@ -1,5 +1,6 @@
 //! The verbs, each with what it prints.
 
+pub(crate) mod bench;
 pub(crate) mod comparison;
 pub(crate) mod definition;
 pub(crate) mod demo;

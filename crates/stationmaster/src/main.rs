@@ -37,7 +37,7 @@ fn main() -> ExitCode {
 }
 
 fn perform(output: Output, verb: Verb) -> Result<(), Failure> {
-    use commands::{definition, demo, doctor, gate, maintenance, run, serve, simulation, token};
+    use commands::{bench, definition, demo, doctor, gate, maintenance, run, serve, simulation, token};
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match verb {
@@ -47,6 +47,7 @@ fn perform(output: Output, verb: Verb) -> Result<(), Failure> {
             Verb::Work(arguments) => serve::serve(output, &arguments, Role::Worker).await,
             Verb::Migrate(arguments) => maintenance::migrate(output, &arguments).await,
             Verb::Doctor(arguments) => doctor::doctor(output, &arguments).await,
+            Verb::Bench(arguments) => bench::bench(output, &arguments).await,
             Verb::Token(arguments) => token::token(output, &arguments),
             Verb::Run(verb) => run::run(output, verb).await,
             Verb::Gate(verb) => gate::gate(output, verb).await,

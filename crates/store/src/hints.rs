@@ -10,11 +10,15 @@ use std::{
     time::Duration,
 };
 
+use engine::RunId;
 use sqlx::postgres::PgListener;
 use tokio::sync::{Notify, broadcast};
 use uuid::Uuid;
 
-use crate::{Result, Store};
+use crate::{
+    Result, Store,
+    ends::{End, Ends},
+};
 
 /// The channel that every process notifies and listens on.
 const CHANNEL: &str = "stationmaster";
@@ -38,6 +42,7 @@ pub enum Hint {
 pub struct Hints {
     local: broadcast::Sender<Hint>,
     unsent: Arc<Unsent>,
+    ends: Ends,
 }
 
 #[derive(Debug, Default)]
@@ -49,7 +54,7 @@ struct Unsent {
 impl Hints {
     /// Hints, and the task that sends them to other processes and passes theirs on, which the caller spawns and stops.
     pub fn new(store: Store) -> (Self, impl Future<Output = ()> + Send + 'static) {
-        let hints = Self { local: broadcast::channel(1024).0, unsent: Arc::default() };
+        let hints = Self { local: broadcast::channel(1024).0, unsent: Arc::default(), ends: Ends::default() };
         let (here, process) = (hints.clone(), Uuid::now_v7().simple().to_string());
         let task = async move {
             loop {
@@ -77,6 +82,17 @@ impl Hints {
     #[must_use]
     pub fn take(&self) -> broadcast::Receiver<Hint> {
         self.local.subscribe()
+    }
+
+    /// Waits from now on for a run to be ended by a worker of this process. Ask first, start or signal the run next.
+    #[must_use]
+    pub fn end_of(&self, run: RunId) -> End {
+        self.ends.of(run)
+    }
+
+    /// Tells who waits for it, in this process, that a run has ended. Call it after the commit.
+    pub fn ended(&self, run: RunId) {
+        self.ends.tell(run);
     }
 
     /// Sends what has gathered while the last was sent: one notification, however many hints.

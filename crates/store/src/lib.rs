@@ -23,14 +23,17 @@
 //! The API's connections are `stationmaster_app` and see one organisation; the engine's are `stationmaster_worker` and see
 //! all (`migrations/0001_roles.sql`).
 
+pub mod activity;
 pub mod audit;
 pub mod clock;
 pub mod commands;
 mod commit;
 mod committer;
 pub mod definitions;
+mod ends;
 mod error;
 pub mod events;
+pub mod floor;
 mod flush;
 mod function;
 pub mod gates;
@@ -48,6 +51,7 @@ pub mod runs;
 
 pub use clock::EngineClock;
 pub use committer::Committer;
+pub use ends::End;
 pub use error::Error;
 pub use flush::{Committed, Flush, Parent, Recorded, Then};
 pub use function::{TransactionalFunction, TransactionalFuture, transact};

@@ -88,6 +88,12 @@ impl Store {
         }
     }
 
+    /// The same database, by connections of its own.
+    #[must_use]
+    pub fn another(&self, sizes: PoolSizes) -> Self {
+        Self::new(self.options.clone(), sizes)
+    }
+
     /// Brings the schema up to date, as the login itself and not in one of the roles. Safe to call from many processes.
     ///
     /// # Errors

@@ -73,6 +73,9 @@ impl Drive<'_> {
             Committed::Done { wake, held } => {
                 self.hint(activation, &batch);
                 self.adopt(batch, snapshot, wake);
+                if self.run.phase().is_terminal() {
+                    self.driver.hints.ended(self.run.id());
+                }
                 let over = !held || self.run.phase().is_terminal();
                 if let Some(timer) = self.run.pending().timer.filter(|_| !held) {
                     activation.alarm.set(timer.due);
