@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{Committed, Error, Flush, Result, Store, Transaction, commit};
+use crate::{Committed, Error, Flush, Result, Store, Transaction, commit, steps};
 
 /// Pauses between the attempts of a transaction double from the first to the last: 20 s in all.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
@@ -54,15 +54,7 @@ async fn commit_group(store: &Store, members: &[Flush]) -> Vec<Committed> {
         Err(Failure::Unknown) => members.iter().map(|_| Committed::Unknown).collect(),
         Err(Failure::Refused(error)) => {
             tracing::warn!(%error, members = members.len(), "a group commit was refused; its members commit one by one");
-            let mut committed = Vec::with_capacity(members.len());
-            for member in members {
-                committed.push(match commit_together(store, &[member]).await {
-                    Ok(mut only) => only.pop().unwrap_or(Committed::LeaseLost),
-                    Err(Failure::Refused(error)) => Committed::Rejected(error),
-                    Err(Failure::Unknown) => Committed::Unknown,
-                });
-            }
-            committed
+            commit_singly(store, &Vec::from_iter(members)).await
         }
     }
 }
@@ -75,21 +67,57 @@ enum Failure {
     Unknown,
 }
 
-/// One transaction, repeated while the database cannot be reached, or crosses it with another.
+/// One transaction: a single statement where all members allow it, else one for each table.
 async fn commit_together(store: &Store, members: &[&Flush]) -> Result<Vec<Committed>, Failure> {
+    if !members.iter().all(|member| steps::fits(member)) {
+        return commit_rows(store, members).await;
+    }
+    let mut committed = match repeatedly(|| steps::commit(store, members)).await? {
+        steps::Ended::Known(committed) => committed,
+        steps::Ended::Unknown(error) => return Err(unknown(&error)),
+    };
+    let not_held = members.iter().zip(&committed).filter_map(|(member, done)| done.is_none().then_some(*member));
+    let not_held: Vec<_> = not_held.collect();
+    if !not_held.is_empty() {
+        let missing = committed.iter_mut().filter(|done| done.is_none());
+        for (place, verdict) in missing.zip(commit_singly(store, &not_held).await) {
+            *place = Some(verdict);
+        }
+    }
+    Ok(committed.into_iter().map(|done| done.unwrap_or(Committed::LeaseLost)).collect())
+}
+
+/// Members one by one: what goes wrong is one's own.
+async fn commit_singly(store: &Store, members: &[&Flush]) -> Vec<Committed> {
+    let mut verdicts = Vec::with_capacity(members.len());
+    for member in members {
+        verdicts.push(match commit_rows(store, &[member]).await {
+            Ok(mut only) => only.pop().unwrap_or(Committed::LeaseLost),
+            Err(Failure::Refused(error)) => Committed::Rejected(error),
+            Err(Failure::Unknown) => Committed::Unknown,
+        });
+    }
+    verdicts
+}
+
+async fn commit_rows(store: &Store, members: &[&Flush]) -> Result<Vec<Committed>, Failure> {
+    let (transaction, committed) = repeatedly(|| attempt(store, members)).await?;
+    // Whatever goes wrong here, the commit may have reached the disk.
+    transaction.commit().await.map_err(|error| unknown(&error))?;
+    Ok(committed)
+}
+
+fn unknown(error: &sqlx::Error) -> Failure {
+    tracing::warn!(%error, "the outcome of a commit is unknown; its runs are loaded again");
+    Failure::Unknown
+}
+
+/// Repeats an attempt while the database cannot be reached, or crosses it with another.
+async fn repeatedly<T, F: Future<Output = Result<T>>>(attempt: impl Fn() -> F) -> Result<T, Failure> {
     let mut pause = FIRST_PAUSE;
     loop {
-        let error = match attempt(store, members).await {
-            Ok((transaction, committed)) => {
-                // Whatever goes wrong here, the commit may have reached the disk.
-                return match transaction.commit().await {
-                    Ok(()) => Ok(committed),
-                    Err(error) => {
-                        tracing::warn!(%error, "the outcome of a commit is unknown; its runs are loaded again");
-                        Err(Failure::Unknown)
-                    }
-                };
-            }
+        let error = match attempt().await {
+            Ok(done) => return Ok(done),
             Err(error) => error,
         };
         if !error.is_transient() {

@@ -19,7 +19,7 @@ pub(crate) use audit::AuditRows;
 pub(crate) use events::EventRows;
 pub(crate) use facts::FactRows;
 pub(crate) use inbox::{Consumed, MessageRows};
-pub(crate) use phases::PhaseRows;
+pub(crate) use phases::{Ending, PhaseRows};
 pub(crate) use runs::{Child, RunRows};
 pub(crate) use snapshots::SnapshotRows;
 pub(crate) use subscriptions::{EndedWaits, SubscriptionRows};

@@ -5,6 +5,28 @@ use uuid::Uuid;
 
 use crate::{Connection, Result, json};
 
+/// The columns that say how a run ended.
+#[derive(Debug, Default)]
+pub(crate) struct Ending {
+    pub(crate) output: Option<String>,
+    pub(crate) fault: Option<String>,
+    pub(crate) reason: Option<String>,
+}
+
+impl Ending {
+    /// Those of a phase; all empty where it is no end.
+    pub(crate) fn of(phase: &Phase) -> Result<Self> {
+        let mut ending = Self::default();
+        match phase {
+            Phase::Completed { output } => ending.output = Some(json::write("an output", output)?),
+            Phase::Faulted { fault } => ending.fault = Some(json::write("a fault", fault)?),
+            Phase::Cancelled { reason } => ending.reason = Some(reason.clone()),
+            Phase::Pending | Phase::Running | Phase::Suspended => {}
+        }
+        Ok(ending)
+    }
+}
+
 /// Runs whose phase changes.
 #[derive(Debug, Default)]
 pub(crate) struct PhaseRows {
@@ -19,34 +41,23 @@ pub(crate) struct PhaseRows {
 
 impl PhaseRows {
     pub(crate) fn push(&mut self, run: RunId, phase: &Phase, at: Timestamp) -> Result<()> {
-        let (mut output, mut fault, mut reason) = (None, None, None);
-        match phase {
-            Phase::Completed { output: value } => output = Some(json::write("an output", value)?),
-            Phase::Faulted { fault: value } => fault = Some(json::write("a fault", value)?),
-            Phase::Cancelled { reason: value } => reason = Some(value.clone()),
-            Phase::Pending | Phase::Running | Phase::Suspended => {}
-        }
+        let ending = Ending::of(phase)?;
         let name = if matches!(phase, Phase::Pending) { Phase::Running.name() } else { phase.name() };
         let ended = phase.is_terminal();
         if ended {
             self.ended.push(run.0);
         }
-        self.columns(run, name, ended.then_some(at), (output, fault, reason));
+        self.columns(run, name, ended.then_some(at), ending);
         Ok(())
     }
 
     /// The run is set aside until an operator retries it.
     pub(crate) fn quarantine(&mut self, run: RunId, reason: &str) {
-        self.columns(run, "quarantined", None, (None, None, Some(reason.to_owned())));
+        self.columns(run, "quarantined", None, Ending { reason: Some(reason.to_owned()), ..Ending::default() });
     }
 
-    fn columns(
-        &mut self,
-        run: RunId,
-        phase: &'static str,
-        ended_at: Option<Timestamp>,
-        (output, fault, reason): (Option<String>, Option<String>, Option<String>),
-    ) {
+    fn columns(&mut self, run: RunId, phase: &'static str, ended_at: Option<Timestamp>, ending: Ending) {
+        let Ending { output, fault, reason } = ending;
         self.run.push(run.0);
         self.phase.push(phase);
         self.ended_at.push(ended_at);

@@ -117,7 +117,7 @@ async fn an_unknown_outcome_is_told_and_what_is_read_after_confirming_is_final()
     .execute(&world.admin)
     .await
     .unwrap();
-    let flush = Flush { facts: vec![fact()], ..world.flush(claim.lease, 1) };
+    let flush = Flush { facts: vec![fact()], audit: vec![entry()], ..world.flush(claim.lease, 1) };
     assert!(matches!(world.commit(flush).await, Committed::Unknown));
     let mut connection = world.store.engine().await.unwrap();
     assert_eq!(store::lease::confirm(&mut connection, claim.lease).await.unwrap(), Some(1));
@@ -318,7 +318,7 @@ async fn a_commit_whose_connection_dies_before_it_is_repeated_on_another() {
     let claim = world.held().await;
     let mut holder = world.store.begin_engine().await.unwrap();
     store::lease::confirm(&mut holder, claim.lease).await.unwrap();
-    let commit = world.commit(Flush { facts: vec![fact()], ..world.flush(claim.lease, 1) });
+    let commit = world.commit(Flush { facts: vec![fact()], audit: vec![entry()], ..world.flush(claim.lease, 1) });
     let kill = async {
         world.blocked(1).await;
         let killed = "select count(pg_terminate_backend(pid)) from pg_stat_activity

@@ -16,6 +16,7 @@ mod hints;
 mod plans;
 mod requests;
 mod retention;
+mod steps;
 mod tenants;
 mod wakes;
 mod world;
