@@ -27,6 +27,8 @@ pub struct Loaded {
     pub facts: Vec<Fact>,
     /// The bytes of `facts`, as stored.
     pub bytes: usize,
+    /// Whether there was anything in its inbox.
+    pub waits: bool,
 }
 
 /// A row of an inbox.
@@ -103,7 +105,7 @@ pub async fn load(connection: &mut Connection, run: RunId, whole: bool) -> Resul
     load_all(connection, &[run], whole).await?.remove(&run).ok_or(Error::UnknownRun(run))
 }
 
-/// Reads many runs in two statements; one that does not exist is left out.
+/// Reads many runs in one statement; one that does not exist is left out.
 ///
 /// # Errors
 /// The database fails; a text cannot be read back.
@@ -111,15 +113,21 @@ pub async fn load_all(connection: &mut Connection, runs: &[RunId], whole: bool) 
     let ids: Vec<_> = runs.iter().map(|run| run.0).collect();
     let rows = sqlx::query_file!("queries/load_runs.sql", &ids, whole).fetch_all(&mut *connection).await?;
     let mut loaded = HashMap::with_capacity(rows.len());
+    let mut unreadable = Vec::new();
     for row in rows {
         let run = RunId(row.run_id);
         let snapshot = match (row.seq, row.state) {
-            (Some(seq), Some(state)) => {
-                // A snapshot is a cache: one of a shape that this binary does not know is as good as none.
-                serde_json::from_str(&state).ok().map(|snapshot| (seq.unsigned_abs(), snapshot))
-            }
+            (Some(seq), Some(state)) => match serde_json::from_str(&state) {
+                Ok(snapshot) => Some((seq.unsigned_abs(), snapshot)),
+                Err(_) => {
+                    // A snapshot is a cache: one of a shape that this binary does not know is as good as none.
+                    unreadable.push(run);
+                    continue;
+                }
+            },
             _ => None,
         };
+        let fact = |(index, body): (usize, &String)| json::read(|| format!("fact {index} of run {run}"), body);
         loaded.insert(
             run,
             Loaded {
@@ -128,26 +136,16 @@ pub async fn load_all(connection: &mut Connection, runs: &[RunId], whole: bool) 
                 parent: parent(row.parent_run, row.parent_pointer, row.parent_visit, row.awaited),
                 quarantined: row.quarantined,
                 snapshot,
-                facts: Vec::new(),
-                bytes: 0,
+                facts: row.facts.iter().enumerate().map(fact).collect::<Result<_>>()?,
+                bytes: row.facts.iter().map(String::len).sum(),
+                waits: row.waits,
             },
         );
     }
-    load_facts(connection, &mut loaded).await?;
-    Ok(loaded)
-}
-
-async fn load_facts(connection: &mut Connection, loaded: &mut HashMap<RunId, Loaded>) -> Result<()> {
-    let since = loaded.iter().map(|(run, loaded)| (run.0, loaded.snapshot.as_ref().map_or(0, |(seq, _)| *seq)));
-    let (ids, since): (Vec<_>, Vec<_>) = since.map(|(run, seq)| (run, seq.cast_signed())).unzip();
-    for row in sqlx::query_file!("queries/load_facts.sql", &ids, &since).fetch_all(connection).await? {
-        let run = RunId(row.run_id);
-        if let Some(loaded) = loaded.get_mut(&run) {
-            loaded.facts.push(json::read(|| format!("fact {} of run {run}", loaded.facts.len()), &row.body)?);
-            loaded.bytes += row.body.len();
-        }
+    if !unreadable.is_empty() {
+        loaded.extend(Box::pin(load_all(connection, &unreadable, true)).await?);
     }
-    Ok(())
+    Ok(loaded)
 }
 
 /// Reads a run's inbox, oldest first. Read `wake` before it.
@@ -165,6 +163,9 @@ pub async fn inbox(connection: &mut Connection, run: RunId) -> Result<Vec<Messag
 pub async fn inboxes(connection: &mut Connection, runs: &[RunId]) -> Result<HashMap<RunId, Vec<Message>>> {
     let ids: Vec<_> = runs.iter().map(|run| run.0).collect();
     let mut inboxes: HashMap<_, Vec<_>> = HashMap::new();
+    if ids.is_empty() {
+        return Ok(inboxes);
+    }
     for row in sqlx::query_file!("queries/load_inbox.sql", &ids).fetch_all(connection).await? {
         let what = || format!("row {} of an inbox", row.inbox_id);
         let body = match &row.envelope {

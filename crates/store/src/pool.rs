@@ -5,9 +5,9 @@ use std::time::Duration;
 use engine::OrgId;
 use sha2::{Digest, Sha256};
 use sqlx::{
-    Postgres,
+    AssertSqlSafe, Postgres,
     migrate::{Migrate, MigrateError, Migrator},
-    pool::PoolConnection,
+    pool::{PoolConnection, PoolConnectionMetadata},
     postgres::{PgConnectOptions, PgPool, PgPoolOptions},
 };
 
@@ -66,6 +66,9 @@ const PINNED_PLANS: [(&str, &str); 6] = [
 /// A connection whose client is gone, or hangs, must not hold its locks for ever.
 const BOUNDS: [(&str, &str); 2] = [("idle_in_transaction_session_timeout", "60s"), ("tcp_keepalives_idle", "30")];
 
+/// A connection that has rested for longer is tested before it is used.
+const RESTED: Duration = Duration::from_secs(1);
+
 impl Store {
     /// The database at `options`, whose login is a member of both roles, or a superuser.
     #[must_use]
@@ -74,6 +77,8 @@ impl Store {
             PgPoolOptions::new()
                 .max_connections(size)
                 .acquire_timeout(Duration::from_secs(10))
+                .test_before_acquire(false)
+                .before_acquire(|connection, last| Box::pin(test_after_rest(connection, last)))
                 .connect_lazy_with(options)
         };
         let options = options.application_name("stationmaster").options(BOUNDS);
@@ -145,9 +150,9 @@ impl Store {
     /// # Errors
     /// No connection can be had.
     pub async fn begin(&self, org: OrgId) -> Result<Transaction> {
-        let mut transaction = self.tenant.begin().await?;
-        act_for(&mut transaction, org).await?;
-        Ok(transaction)
+        // One round trip for both.
+        let begin = format!("begin; set local stationmaster.org = '{}'", org.0);
+        Ok(self.tenant.begin_with(AssertSqlSafe(begin)).await?)
     }
 
     /// A transaction of the engine, which sees every organisation.
@@ -184,6 +189,14 @@ impl Store {
         self.engine.close().await;
         self.relaxed.close().await;
     }
+}
+
+/// A connection that was in use a moment ago is not asked again whether it lives: that would be a round trip for each use.
+async fn test_after_rest(connection: &mut Connection, last: PoolConnectionMetadata) -> sqlx::Result<bool> {
+    if last.idle_for > RESTED {
+        sqlx::Connection::ping(connection).await?;
+    }
+    Ok(true)
 }
 
 /// Whether nothing was ever migrated.

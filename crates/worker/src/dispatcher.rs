@@ -148,7 +148,8 @@ impl Dispatch {
         let runs: Vec<_> = activations.iter().map(Activation::run).collect();
         let mut connection = self.store.engine().await?;
         let mut loaded = history::load_all(&mut connection, &runs, false).await?;
-        let mut inboxes = history::inboxes(&mut connection, &runs).await?;
+        let waiting: Vec<_> = loaded.iter().filter(|(_, loaded)| loaded.waits).map(|(run, _)| *run).collect();
+        let mut inboxes = history::inboxes(&mut connection, &waiting).await?;
         for activation in activations {
             let inbox = inboxes.remove(&activation.run()).unwrap_or_default();
             activation.read = loaded.remove(&activation.run()).map(|loaded| Read { loaded, inbox });
