@@ -22,7 +22,7 @@ pub struct PoolSizes {
     pub tenant: u32,
     /// Commits of runs, routing, sealing.
     pub engine: u32,
-    /// Claims, renewals and hints, which may be lost in a crash of the database.
+    /// Claims, renewals, hints and marks of what was routed, which may be lost in a crash of the database.
     pub relaxed: u32,
 }
 
@@ -171,7 +171,8 @@ impl Store {
         Ok(self.engine.acquire().await?)
     }
 
-    /// A connection of the engine whose commits do not wait for the disk: for claims, renewals and hints, never for facts.
+    /// A connection of the engine whose commits do not wait for the disk: for what may be lost in a crash of the database
+    /// because it is then found or done again; never for facts.
     ///
     /// # Errors
     /// No connection can be had.

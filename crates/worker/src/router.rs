@@ -1,7 +1,8 @@
 //! Matching events with the runs that wait for them, both ways: new events with waits, new waits with earlier events.
 //!
 //! Whichever of the two was committed second finds the other, for each looks under a snapshot taken after its own commit;
-//! what both find is delivered once. A filter is evaluated with the definition that its run pins; one that fails on an event
+//! what both find is delivered once. That an event is routed, or a wait has looked back, need not survive a crash of the
+//! database: it is then found again, and what was delivered is not delivered twice. A filter is evaluated with the definition that its run pins; one that fails on an event
 //! does not match it.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
@@ -69,7 +70,7 @@ impl Router {
         }
         let scanned: Vec<_> = waits.iter().map(|wait| wait.id).collect();
         if !scanned.is_empty() {
-            router::mark_scanned(&mut *self.store.engine().await?, &scanned).await?;
+            router::mark_scanned(&mut *self.store.relaxed().await?, &scanned).await?;
         }
         Ok(waits.len())
     }
@@ -82,7 +83,7 @@ impl Router {
         }
         let routed: Vec<_> = events.iter().map(|event| event.id).collect();
         if !routed.is_empty() {
-            router::mark_routed(&mut *self.store.engine().await?, &routed).await?;
+            router::mark_routed(&mut *self.store.relaxed().await?, &routed).await?;
             metrics::routed(routed.len());
         }
         Ok(events.len())

@@ -29,8 +29,10 @@ impl Report {
         Self { key, title, figures: Vec::new() }
     }
 
-    /// Adds a figure; `floor` is the same figure of the floor, if it has one.
+    /// Adds a figure; `floor` is the same figure of the floor, if it has one. What was too little to be seen there gives no
+    /// ratio.
     pub(super) fn figure(&mut self, key: &'static str, label: &'static str, ours: f64, floor: Option<f64>) {
+        let floor = floor.filter(|floor| *floor > 0.0);
         self.figures.push(Figure { key, label, ours, floor });
     }
 
