@@ -132,11 +132,13 @@ impl Observer {
                 self.passages = 0;
                 self.shifting.iter_mut().for_each(|(_, back)| *back = false);
             }
-            Trace::Left(step) if calls(&step.pointer, "gate") => self.passages += 1,
-            Trace::Left(step) if calls(&step.pointer, "shift") => self.shifting.retain(|(who, _)| *who != step.pointer),
+            Trace::Left { step, .. } if calls(&step.pointer, "gate") => self.passages += 1,
+            Trace::Left { step, .. } if calls(&step.pointer, "shift") => {
+                self.shifting.retain(|(who, _)| *who != step.pointer)
+            }
             // Whoever ends takes what is within with it: a shift that did not come to its end has used nothing up. One whose
             // `if` did not hold has not begun, and what stands within an iteration may begin again.
-            Trace::Skipped(step) | Trace::Raised { step, .. } | Trace::Left(step) => {
+            Trace::Skipped(step) | Trace::Raised { step, .. } | Trace::Left { step, .. } | Trace::Cancelled(step) => {
                 let within = format!("{}/", step.pointer);
                 let (gone, rest) = std::mem::take(&mut self.shifting)
                     .into_iter()
@@ -159,7 +161,7 @@ fn play(definition: &Arc<Definition>, choices: &[u8], once: bool, since: bool) -
     let mut next = Some(started);
     let mut choices = choices.iter();
     while let Some(body) = next.take() {
-        let (_, moves) = run.trace(&Fact::new(now, body)).expect("the facts fit");
+        let (_, moves) = run.trace(&mut Fact::new(now, body)).expect("the facts fit");
         // Skipped comes right after Entered: nothing begins in between.
         let skipped = |index: usize| matches!(moves.get(index + 1), Some(Trace::Skipped(_)));
         let begun =

@@ -1,8 +1,16 @@
 //! The command line: every verb, its arguments and their help.
 
+mod bench;
+mod definition;
+
 use std::{net::SocketAddr, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
+
+pub(crate) use self::{
+    bench::{Bench, Workload},
+    definition::{Definition, Picture},
+};
 
 /// Durable workflows for the long, human-gated lifecycles of AI agents, on nothing but PostgreSQL.
 #[derive(Debug, Parser)]
@@ -193,54 +201,6 @@ pub(crate) struct Demo {
     pub(crate) keep: bool,
 }
 
-/// A measurement.
-#[derive(Debug, Args, Clone)]
-pub(crate) struct Bench {
-    /// The PostgreSQL to measure on: a database of its own, please, what the bench writes stays there. Without it, a private
-    /// one is started in a temporary directory.
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
-    pub(crate) database_url: Option<String>,
-
-    /// Where `initdb`, `postgres` and `pg_ctl` are, for the private PostgreSQL; without it, they are looked for.
-    #[arg(long, env = "STATIONMASTER_POSTGRES", value_name = "DIR")]
-    pub(crate) postgres: Option<PathBuf>,
-
-    /// What to measure, separated by commas.
-    #[arg(
-        long,
-        value_enum,
-        value_delimiter = ',',
-        default_value = "throughput,latency,signal",
-        value_name = "WORKLOADS"
-    )]
-    pub(crate) workload: Vec<Workload>,
-
-    /// How many runs; each workload has its own default.
-    #[arg(long, value_name = "N")]
-    pub(crate) n: Option<usize>,
-
-    /// How often each measurement is made; medians are shown.
-    #[arg(long, default_value_t = 3, value_name = "TIMES")]
-    pub(crate) repeat: usize,
-
-    /// How many runs are under way at the same time.
-    #[arg(long, default_value_t = 64, value_name = "N")]
-    pub(crate) in_flight: usize,
-}
-
-/// A workload of the bench.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Workload {
-    /// W1: many short runs.
-    Throughput,
-    /// W2: one run at a time.
-    Latency,
-    /// How steps cost more as histories get longer and results larger.
-    Growth,
-    /// W3: one waiting run at a time, and the event that ends it, posted over HTTP.
-    Signal,
-}
-
 /// A token to mint.
 #[derive(Debug, Args, Clone)]
 pub(crate) struct Token {
@@ -358,87 +318,6 @@ pub(crate) enum Gate {
         /// Why; a rejection needs it.
         #[arg(long)]
         reason: Option<String>,
-    },
-}
-
-/// The form of a picture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Picture {
-    /// An SVG document.
-    Svg,
-    /// A Mermaid flowchart.
-    Mermaid,
-}
-
-/// What to do with definitions.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Definition {
-    /// Check files, or all definitions below directories, and print what is wrong where.
-    Lint {
-        /// Files and directories.
-        #[arg(required = true)]
-        paths: Vec<PathBuf>,
-        #[command(flatten)]
-        home: Home,
-    },
-    /// Prove the guards of definitions over all paths, or show the shortest path that breaks one.
-    Verify {
-        /// Files and directories.
-        #[arg(default_value = "workflows")]
-        paths: Vec<PathBuf>,
-        /// Guard files; without one, those in `workflows/guards/`.
-        #[arg(long, value_name = "FILE")]
-        guards: Vec<PathBuf>,
-        #[command(flatten)]
-        home: Home,
-    },
-    /// Draw the flow of a definition, and how far a run of it has come.
-    Graph {
-        /// The definition.
-        file: PathBuf,
-        /// The form.
-        #[arg(long, value_enum, default_value_t = Picture::Svg)]
-        format: Picture,
-        /// Where to write it; to standard output where absent.
-        #[arg(long, value_name = "FILE")]
-        output: Option<PathBuf>,
-        /// Show the progress of this run.
-        #[arg(long)]
-        run: Option<uuid::Uuid>,
-        /// Show the progress that the first scenario of a file makes.
-        #[arg(long, value_name = "FILE", conflicts_with = "run")]
-        scenario: Option<PathBuf>,
-        #[command(flatten)]
-        home: Home,
-        #[command(flatten)]
-        remote: Remote,
-    },
-    /// Say what another version of a definition changes, and where it would leave runs in flight standing.
-    Diff {
-        /// The older version.
-        old: PathBuf,
-        /// The newer version.
-        new: PathBuf,
-        #[command(flatten)]
-        home: Home,
-    },
-    /// Run a definition in virtual time and print what happens when; a year takes milliseconds.
-    Simulate {
-        /// The definition.
-        file: PathBuf,
-        /// What the world answers: a scenario file. All of its scenarios are run.
-        #[arg(long, value_name = "FILE")]
-        scenario: Option<PathBuf>,
-        /// The input: JSON, or `@FILE`; without it, the scenario's.
-        #[arg(long)]
-        input: Option<String>,
-        #[command(flatten)]
-        home: Home,
-    },
-    /// List the registered definitions.
-    List {
-        #[command(flatten)]
-        remote: Remote,
     },
 }
 

@@ -32,8 +32,8 @@ impl Progress {
     pub fn of(definition: &Arc<Definition>, run: RunId, facts: &[Fact]) -> Self {
         let mut progress = Self::default();
         let mut run = Run::new(run, Arc::clone(definition));
-        for fact in facts {
-            let Ok((_, moves)) = run.trace(fact) else { break };
+        for mut fact in facts.iter().cloned() {
+            let Ok((_, moves)) = run.trace(&mut fact) else { break };
             progress.count(&moves, run.phase().is_terminal());
         }
         progress
@@ -51,7 +51,7 @@ impl Progress {
                     self.visits.entry(step.pointer.clone()).and_modify(|visits| *visits -= 1);
                     self.leave(&step.pointer);
                 }
-                Trace::Left(step) => self.leave(&step.pointer),
+                Trace::Left { step, .. } | Trace::Cancelled(step) => self.leave(&step.pointer),
                 Trace::Raised { step, .. } => {
                     self.leave(&step.pointer);
                     self.failed.insert(step.pointer.clone());

@@ -287,8 +287,8 @@ impl House {
     pub(crate) async fn moves(&self, definition: &Arc<Definition>, run: RunId) -> Result<Vec<Trace>, Failure> {
         let facts = runs::facts(&mut *self.store.engine().await?, ORG, run, 0, 10_000).await?;
         let (mut run, mut moves) = (Run::new(run, Arc::clone(definition)), Vec::new());
-        for (_, fact) in facts {
-            moves.extend(run.trace(&fact)?.1);
+        for (_, mut fact) in facts {
+            moves.extend(run.trace(&mut fact)?.1);
         }
         Ok(moves)
     }

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use api::{Api, Parts, auth::Authenticator, stored::Stored, webhooks::EventSink};
+use api::{Api, Parts, Watched, auth::Authenticator, stored::Stored, webhooks::EventSink};
 use chrono::TimeDelta;
 use definitions::Data;
 use engine::RunId;
@@ -100,11 +100,10 @@ impl Http {
             store: service.store.clone(),
             hints: service.hints.clone(),
             sink: Arc::clone(&stored) as Arc<dyn EventSink>,
-            probes: stored,
+            watched: Watched { probes: stored, metrics: None },
             evidence: Arc::new(Blind),
             creations: creations::Options::default(),
             reviews: handoffs::Options::default(),
-            metrics: None,
             clock: clock::machine(),
         });
         let listener = api::bind(([127, 0, 0, 1], 0).into()).await?;
