@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use definitions::{
-    Call, CallTarget, Definition, DefinitionId, Flow as Directive, ForEach, Fork, RunWorkflow, SwitchCase, Task,
-    TaskKind, TaskList, Try,
+    Call, CallTarget, Definition, DefinitionId, Flow as Directive, ForEach, Fork, Listen, RunWorkflow, SwitchCase,
+    Task, TaskKind, TaskList, Try,
 };
 
 use super::{
@@ -180,7 +180,7 @@ impl<'d> Builder<'d> {
             TaskKind::Raise(_) => {}
             TaskKind::Set(_)
             | TaskKind::Emit(_)
-            | TaskKind::Listen(_)
+            | TaskKind::Listen(Listen { strategy: _, read: _ })
             | TaskKind::Wait(_)
             | TaskKind::Call(Call { target: CallTarget::Host(_), .. }) => {
                 let done = self.node(NodeKind::Done, Some(task), true);
