@@ -135,6 +135,9 @@ fn own(definition: &Definition, pointer: &Pointer) -> Value {
     if let Some(catch) = entries.get_mut("catch").and_then(Value::as_object_mut) {
         catch.remove("do");
     }
+    if let Some(each) = entries.get_mut("foreach").and_then(Value::as_object_mut) {
+        each.remove("do");
+    }
     if let Some(fork) = entries.get_mut("fork").and_then(Value::as_object_mut) {
         fork.remove("branches");
     }

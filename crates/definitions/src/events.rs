@@ -111,6 +111,21 @@ impl EventFilter {
         })
     }
 
+    /// Whether the event satisfies every condition of `with` that can be decided outside a run; those with an expression
+    /// that reads variables are left for [`EventFilter::matches`].
+    ///
+    /// # Errors
+    /// An expression that fails on this event, which then does not match.
+    pub fn may_match(&self, event: &Data, evaluator: &dyn Evaluator) -> Result<bool, ExpressionError> {
+        for (name, condition) in &self.with {
+            let open = matches!(condition, Match::Expression(expression) if expression.variables().next().is_some());
+            if !open && !condition.holds(name, event, &|_| Data::NULL, evaluator)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Whether the event satisfies every condition of `with`; correlation is not looked at.
     ///
     /// # Errors
@@ -194,6 +209,18 @@ mod tests {
         assert!(matches("source", compile("$context + \"/a\"")));
         assert!(!matches("source", compile("$context")));
         assert!(matches("subject", compile(".attempt == 2")));
+    }
+
+    #[test]
+    fn what_reads_variables_is_left_open() {
+        let with = |source| {
+            let condition = Match::Expression(Expression::compile(source, &["$context"]).unwrap());
+            EventFilter { with: vec![("data".into(), condition)], correlate: Vec::new() }
+        };
+        for (source, possible) in [(".temperature > 40", false), (".temperature > $context.limit", true)] {
+            assert_eq!(with(source).may_match(&event(), &InProcess::default()), Ok(possible), "{source}");
+            assert_eq!(with(source).matches(&event(), &|_| event(), &InProcess::default()), Ok(possible), "{source}");
+        }
     }
 
     #[test]

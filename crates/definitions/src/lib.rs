@@ -23,6 +23,7 @@ mod expression;
 mod model;
 mod parse;
 mod pointer;
+mod schedule;
 mod schema;
 mod template;
 
@@ -35,5 +36,6 @@ pub use events::{Correlation, EventFilter, Match, Pattern};
 pub use expression::{Evaluation, Evaluator, Expression, ExpressionError, InProcess, Limits};
 pub use model::*;
 pub use pointer::Pointer;
+pub use schedule::{Advance, CatchUp, Cron, Schedule, Trigger};
 pub use schema::{Schema, Violation};
 pub use template::{Template, UriTemplate};

@@ -6,9 +6,7 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
-
-use crate::{Data, Delay, EventFilter, Expression, Pointer, Schema, Template};
+use crate::{Data, Delay, EventFilter, Expression, Pointer, Schedule, Schema, Template};
 
 /// The executable part of a definition.
 #[derive(Debug, Clone)]
@@ -27,19 +25,6 @@ pub struct Workflow {
     pub body: TaskList,
     /// `document.metadata`.
     pub metadata: Data,
-}
-
-/// When runs of a workflow start by themselves (`schedule`).
-#[derive(Debug, Clone)]
-pub enum Schedule {
-    /// Again and again, whether or not the previous run has ended.
-    Every(TimeDelta),
-    /// At the times of a cron expression of five fields.
-    Cron(Arc<str>),
-    /// This long after the previous run has ended.
-    After(TimeDelta),
-    /// When events come; the input is the array of them.
-    On(Strategy),
 }
 
 /// Tasks that follow each other: the body of a workflow, `do`, `for`, `try`, `catch` or `foreach`.
@@ -67,6 +52,8 @@ pub struct Task {
     pub then: Flow,
     /// `metadata`.
     pub metadata: Data,
+    /// The task as it is written (`$task.definition`).
+    pub definition: Data,
     /// What the task does.
     pub kind: TaskKind,
 }
@@ -208,8 +195,53 @@ pub struct Fork {
 pub struct Listen {
     /// Which events, and how many.
     pub strategy: Strategy,
+    /// When it ends, where it takes any number of events.
+    pub until: Option<Until>,
     /// What of an event the output holds.
     pub read: Read,
+    /// What is done with each event, one after the other.
+    pub foreach: Option<SubscriptionIterator>,
+}
+
+impl Listen {
+    /// The filter of this index: those of the strategy come first, those of `until` after them.
+    #[must_use]
+    pub fn filter(&self, index: usize) -> Option<&EventFilter> {
+        self.filters().nth(index)
+    }
+
+    /// All filters, in the order of their indexes.
+    pub fn filters(&self) -> impl Iterator<Item = &EventFilter> {
+        let ending = match &self.until {
+            Some(Until::Events(strategy)) => strategy.filters(),
+            Some(Until::Condition(_)) | None => &[],
+        };
+        self.strategy.filters().iter().chain(ending)
+    }
+}
+
+/// What ends a `listen` that takes any number of events (`until`).
+#[derive(Debug, Clone)]
+pub enum Until {
+    /// An expression on the array of what was read so far, evaluated after each event.
+    Condition(Expression),
+    /// Other events, which are no part of the output.
+    Events(Strategy),
+}
+
+/// What a `listen` does with each event (`foreach`); the next one waits until it is done.
+#[derive(Debug, Clone)]
+pub struct SubscriptionIterator {
+    /// The variable that holds what was read of the event (`item`).
+    pub item: Arc<str>,
+    /// The variable that holds the event's index (`at`, default `index`).
+    pub at: Arc<str>,
+    /// The tasks; without any, what was read is the output.
+    pub body: Option<TaskList>,
+    /// Transformation and schema of what the `listen` puts out for the event.
+    pub output: Output,
+    /// What is left in `$context`.
+    pub export: Export,
 }
 
 /// An event consumption strategy.
@@ -217,7 +249,7 @@ pub struct Listen {
 pub enum Strategy {
     /// One event that matches the filter.
     One(EventFilter),
-    /// One event that matches any of the filters; without filters, any event.
+    /// One event that matches any of the filters; where none is written, the only filter is one that every event matches.
     Any(Vec<EventFilter>),
     /// One event for each of the filters.
     All(Vec<EventFilter>),
@@ -257,8 +289,26 @@ pub struct RunWorkflow {
     pub version: Arc<str>,
     /// The child's input; the task's input where absent.
     pub input: Option<Template>,
-    /// Whether the task waits for the child's end and takes its output.
+    /// Whether the task waits for the child's end.
     pub wait: bool,
+    /// What the task then puts out.
+    pub result: ProcessResult,
+}
+
+/// What of a process a `run` task puts out (`run.return`); of a workflow, its output stands for what a program writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ProcessResult {
+    /// What it wrote to its standard output.
+    #[default]
+    Stdout,
+    /// What it wrote to its standard error.
+    Stderr,
+    /// Its exit code.
+    Code,
+    /// An object of the three.
+    All,
+    /// Nothing.
+    None,
 }
 
 /// A `try` task.

@@ -3,12 +3,16 @@
 //! A parse goes on after an error, so that an author sees all findings at once; [`Refused`] says that a finding has been
 //! reported. Pointers are those of the tasks of a run: where a function is inlined they continue the call's pointer.
 
+mod agents;
+mod authentication;
 mod call;
 mod event;
 mod fault;
 mod fields;
 mod flow;
 mod header;
+mod run;
+mod schedule;
 mod task;
 mod value;
 mod workflow;

@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use definitions::{Data, Definition, Pointer, Task, TaskKind, TaskList};
 use evaluations::Evaluations;
-pub(crate) use events::wants;
+pub(crate) use events::{busy, wants};
 pub(crate) use waits::pending;
 
 use crate::{
@@ -118,6 +118,7 @@ impl Machine<'_> {
             (TaskKind::Do(body), ListRef::Body(_)) => Some(body),
             (TaskKind::For(each), ListRef::Body(_)) => Some(&each.body),
             (TaskKind::Try(attempt), ListRef::Body(_)) => Some(&attempt.body),
+            (TaskKind::Listen(listen), ListRef::Body(_)) => listen.foreach.as_ref().and_then(|each| each.body.as_ref()),
             (TaskKind::Try(attempt), ListRef::Catch(_)) => attempt.catch.body.as_ref(),
             _ => None,
         };
@@ -158,10 +159,11 @@ impl Machine<'_> {
         let pointer = match &list {
             ListRef::Root => Pointer::root().child("do"),
             ListRef::Catch(task) => task.child("catch").child("do"),
-            ListRef::Body(task) => {
-                let name = if matches!(self.task(task)?.kind, TaskKind::Try(_)) { "try" } else { "do" };
-                task.child(name)
-            }
+            ListRef::Body(task) => match self.task(task)?.kind {
+                TaskKind::Try(_) => task.child("try"),
+                TaskKind::Listen(_) => task.child("foreach").child("do"),
+                _ => task.child("do"),
+            },
         };
         let first = self.list(&list)?.0.first().map(|task| task.pointer.clone());
         let frame = self.open(parent, &pointer, input.clone(), Body::List { list, index: 0 });

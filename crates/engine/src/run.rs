@@ -181,6 +181,12 @@ impl Run {
         crate::machine::wants(self, step, filter, event)
     }
 
+    /// Whether a `listen` is at work on an event: the next ones stay where they are until it is done with that one.
+    #[must_use]
+    pub fn is_busy(&self, step: &crate::Step) -> bool {
+        crate::machine::busy(self, step)
+    }
+
     /// What the run waits for; empty while it is suspended or has ended.
     #[must_use]
     pub fn pending(&self) -> Pending {

@@ -161,12 +161,15 @@ pub(crate) enum TryStage {
 /// Where a `listen` stands.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Listening {
-    /// What has been read, in the order of receipt.
+    /// What the events gave to the output, in the order of receipt.
     pub(crate) received: Vec<Data>,
     /// Filters that have had their event.
     pub(crate) satisfied: BTreeSet<usize>,
     /// Correlation values by key: bound by the first event that had them.
     pub(crate) bound: BTreeMap<String, Data>,
+    /// Whether the tasks of `foreach` are at work on an event: the next ones stay in the inbox meanwhile.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) busy: bool,
 }
 
 /// Which list of a definition a frame carries out.
@@ -175,7 +178,7 @@ pub(crate) struct Listening {
 pub(crate) enum ListRef {
     /// The workflow's own.
     Root,
-    /// The body of the `do`, `for` or `try` task at the pointer.
+    /// The body of the `do`, `for` or `try` task at the pointer, or of the `foreach` of a `listen`.
     Body(Pointer),
     /// The `catch.do` of the `try` task at the pointer.
     Catch(Pointer),

@@ -1,18 +1,24 @@
 //! `call: http` of the DSL: one request, one answer, judged by its status.
 //!
-//! The caller has evaluated every expression. Redirects are not followed: a 3xx is an error, or
-//! with `redirect: true` the answer. Secrets come in by name (`bearer: {use: name}`) and are put
-//! into the request here, so that neither facts nor the `response` output hold them.
+//! The caller has evaluated every expression and put the secrets in. Redirects are not followed: a
+//! 3xx is an error, or with `redirect: true` the answer. Credentials go into the request and
+//! nowhere else: neither errors nor the `response` output hold them.
 
+mod authentication;
 mod output;
 mod request;
+mod tokens;
 
 use std::time::Duration;
 
-use crate::egress::{self, Egress};
-use crate::secrets::{self, Secrets};
+use reqwest::StatusCode;
 
+use crate::egress::{self, Egress};
+
+pub(crate) use authentication::Authentication;
 pub use request::Input;
+pub(crate) use request::{Endpoint, Output, plain};
+pub use tokens::Tokens;
 
 /// What a failed call tells the run.
 #[derive(Debug, thiserror::Error)]
@@ -21,9 +27,9 @@ pub enum Error {
     /// The input is not a request (DSL error type `configuration`).
     #[error("{0}")]
     Input(String),
-    /// A named secret cannot be used (`authentication`).
-    #[error(transparent)]
-    Secret(#[from] secrets::Error),
+    /// No credentials can be had (`authentication`).
+    #[error("{0}")]
+    Authentication(String),
     /// No answer, or none that may be had (`communication`; `timeout` where time ran out).
     #[error(transparent)]
     Egress(#[from] egress::Error),
@@ -37,6 +43,12 @@ pub enum Error {
         /// What `Retry-After` asks for.
         after: Option<Duration>,
     },
+    /// The other side understood the request and refused it (`runtime`).
+    #[error("{0}")]
+    Remote(String),
+    /// Several requests together took longer than the definition allows (`timeout`).
+    #[error("not done in {} s", .0.as_secs_f64())]
+    Late(Duration),
     /// The answer's content is not what its type says (`communication`).
     #[error("{url} answered with content that cannot be read: {reason}")]
     Content {
@@ -53,10 +65,10 @@ impl Error {
     pub const fn status(&self) -> u16 {
         match self {
             Self::Input(_) | Self::Egress(egress::Error::Denied { .. }) => 400,
-            Self::Secret(_) => 401,
-            Self::Egress(egress::Error::Timeout { .. }) => 408,
+            Self::Authentication(_) => 401,
+            Self::Egress(egress::Error::Timeout { .. }) | Self::Late(_) => 408,
             Self::Status { status, .. } => *status,
-            Self::Egress(_) | Self::Content { .. } => 500,
+            Self::Egress(_) | Self::Content { .. } | Self::Remote(_) => 500,
         }
     }
 
@@ -65,20 +77,33 @@ impl Error {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Input(_) | Self::Egress(egress::Error::Denied { .. }) => "configuration",
-            Self::Secret(_) => "authentication",
-            Self::Egress(egress::Error::Timeout { .. }) => "timeout",
+            Self::Authentication(_) => "authentication",
+            Self::Egress(egress::Error::Timeout { .. }) | Self::Late(_) => "timeout",
+            Self::Remote(_) => "runtime",
             Self::Status { .. } | Self::Egress(_) | Self::Content { .. } => "communication",
         }
     }
 }
 
-/// Makes the request of `input`; `key` goes along as `Idempotency-Key`.
+/// Makes the request of `input`; `key` goes along as `Idempotency-Key`. It is repeated once where the
+/// server challenges it, or refuses an access token that was at hand.
 ///
 /// # Errors
 /// See [`Error`].
-pub async fn call(egress: &Egress, secrets: &Secrets, input: &Input, key: &str) -> Result<serde_json::Value, Error> {
-    let prepared = request::prepare(egress, secrets, input, key)?;
-    let answer = egress.send(prepared.builder, &prepared.url).await?;
+pub async fn call(egress: &Egress, tokens: &Tokens, input: &Input, key: &str) -> Result<serde_json::Value, Error> {
+    let authentication = input.authentication();
+    let first = match authentication {
+        Some(authentication) => authentication.first(egress, tokens).await?,
+        None => None,
+    };
+    let mut prepared = request::prepare(egress, input, key, first.as_deref())?;
+    let mut answer = prepared.send(egress).await?;
+    if let (StatusCode::UNAUTHORIZED, Some(authentication)) = (answer.status, authentication)
+        && let Some(again) = authentication.again(egress, tokens, &prepared, &answer).await?
+    {
+        prepared = request::prepare(egress, input, key, Some(&again))?;
+        answer = prepared.send(egress).await?;
+    }
     let fine = answer.status.is_success() || (input.redirect && answer.status.is_redirection());
     if !fine {
         return Err(Error::Status {

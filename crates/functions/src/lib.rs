@@ -9,7 +9,10 @@ pub mod forge;
 pub mod generate;
 pub mod http;
 pub mod mail;
+pub mod openapi;
+pub mod process;
 mod registry;
+pub mod rpc;
 pub mod secrets;
 
 pub use registry::{Parts, registry};

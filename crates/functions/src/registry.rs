@@ -21,16 +21,17 @@ use serde_json::Value;
 use crate::egress::Egress;
 use crate::forge::Forge;
 use crate::generate::CodeGenerator;
+use crate::http::Tokens;
 use crate::mail::Mailer;
-use crate::secrets::Secrets;
+use crate::process;
 
 /// What the functions work with.
 #[derive(Debug)]
 pub struct Parts {
     /// The way out by HTTP.
     pub egress: Egress,
-    /// The secrets that `call: http` may name.
-    pub secrets: Secrets,
+    /// The access tokens that calls have been given.
+    pub tokens: Tokens,
     /// Sends mail; without one, `send-mail` fails and says what to configure.
     pub mailer: Option<Mailer>,
     /// Makes repositories.
@@ -39,6 +40,8 @@ pub struct Parts {
     pub forge: Arc<dyn Forge>,
     /// Whom new repositories belong to.
     pub owner: String,
+    /// What the processes of definitions may use; without it, there are none.
+    pub processes: Option<process::Limits>,
 }
 
 /// All functions of this crate.
@@ -49,9 +52,12 @@ pub fn registry(parts: Parts) -> Vec<Arc<dyn Function>> {
         let name = FunctionName { name: name.into(), version: version.into() };
         Arc::new(Host { descriptor: Descriptor { name, idempotency, timeout }, parts: Arc::clone(&parts), body })
     };
-    use Idempotency::{Keyed, Natural};
-    vec![
+    use Idempotency::{Keyed, Natural, None as Repeats};
+    let mut functions = vec![
         host("http", "", Keyed, minute, outside::http),
+        host("openapi", "", Keyed, minute, outside::openapi),
+        host("a2a", "", Keyed, 2 * minute, outside::a2a),
+        host("mcp", "", Keyed, 2 * minute, outside::mcp),
         host("send-mail", "1.0.0", Keyed, 2 * minute, outside::send_mail),
         host("generate-code", "1.0.0", Natural, 15 * minute, outside::generate_code),
         host("commit-code", "1.0.0", Keyed, 5 * minute, forge::commit_code),
@@ -59,7 +65,12 @@ pub fn registry(parts: Parts) -> Vec<Arc<dyn Function>> {
         host("rerun-ci", "1.0.0", Keyed, 2 * minute, forge::rerun_ci),
         host("cancel-ci", "1.0.0", Natural, 2 * minute, forge::cancel_ci),
         host("reconcile-ci", "1.0.0", Natural, 2 * minute, forge::reconcile_ci),
-    ]
+    ];
+    if let Some(limits) = parts.processes {
+        let longest = limits.time + minute;
+        functions.extend(["shell", "script"].map(|name| host(name, "", Repeats, longest, outside::process)));
+    }
+    functions
 }
 
 type Answer<'a> = BoxFuture<'a, Result<Value, Failed>>;

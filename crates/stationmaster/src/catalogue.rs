@@ -8,7 +8,7 @@ use std::{
 };
 
 use analysis::Library;
-use definitions::{Catalog, Definition, Diagnostic, FunctionName, Pointer, Resolution, Severity};
+use definitions::{Catalog, Definition, Diagnostic, FunctionName, Resolution};
 use thiserror::Error;
 
 use crate::output::Failure;
@@ -87,24 +87,9 @@ impl Catalogue {
     fn check_file(&self, file: PathBuf) -> Result<Checked, Unreadable> {
         let source =
             fs::read_to_string(&file).map_err(|cause| Unreadable { path: file.display().to_string(), cause })?;
-        let definition = Definition::parse(&source, self).map_err(|findings| findings.0).and_then(runnable);
+        let definition = Definition::parse(&source, self).map_err(|findings| findings.0);
         Ok(Checked { file, definition })
     }
-}
-
-/// Refuses what can be read and would never happen: nothing here starts runs by a schedule yet.
-fn runnable(definition: Definition) -> Result<Definition, Vec<Diagnostic>> {
-    if definition.workflow.schedule.is_none() {
-        return Ok(definition);
-    }
-    Err(vec![Diagnostic {
-        severity: Severity::Error,
-        rule: "unsupported",
-        message: "`schedule` is not supported: nothing starts runs by a schedule yet".to_owned(),
-        hint: Some("start runs through the API".to_owned()),
-        pointer: Pointer::root().child("schedule"),
-        location: None,
-    }])
 }
 
 impl Catalog for Catalogue {
@@ -136,25 +121,4 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_schedule_is_refused_rather_than_forgotten() {
-        let home = tempfile::tempdir().unwrap();
-        let file = home.path().join("nightly.yaml");
-        let head =
-            "document: { dsl: '1.0.3', namespace: a, name: b, version: '1.0.0' }\ndo: [ { a: { set: { x: 1 } } } ]\n";
-        let catalogue = Catalogue::new(home.path(), []);
-        for (text, rule) in
-            [(String::new(), None), ("schedule: { cron: '0 2 * * *' }\n".to_owned(), Some("unsupported"))]
-        {
-            fs::write(&file, format!("{head}{text}")).unwrap();
-            let checked = catalogue.check(&file).unwrap().remove(0).definition;
-            assert_eq!(checked.err().map(|findings| findings[0].rule), rule);
-        }
-    }
 }

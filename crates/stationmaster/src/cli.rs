@@ -128,6 +128,15 @@ pub(crate) struct Service {
     #[arg(long, env = "STATIONMASTER_JWT_SECRET", value_name = "REFERENCE")]
     pub(crate) jwt_secret: Option<String>,
 
+    /// A secret that definitions may name in `use.secrets`, and where its value is: `NAME=env:VARIABLE` or
+    /// `NAME=file:/path`; several are given one by one, or separated by commas.
+    #[arg(long = "secret", env = "STATIONMASTER_SECRETS", value_delimiter = ',', value_name = "NAME=REFERENCE")]
+    pub(crate) secrets: Vec<String>,
+
+    /// Lets definitions run shell commands and scripts on this machine, as the user of the service.
+    #[arg(long, env = "STATIONMASTER_ALLOW_PROCESSES")]
+    pub(crate) allow_processes: bool,
+
     /// Where mail is handed over: `smtp://host:port`, `smtps://…` or `smtp+starttls://user@host:port`.
     #[arg(long, env = "STATIONMASTER_SMTP", value_name = "URL")]
     pub(crate) smtp: Option<String>,

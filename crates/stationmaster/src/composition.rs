@@ -27,7 +27,16 @@ use crate::{
 /// The variable that `webhooks/github.yaml` reads; without it, a local forge signs with a generated secret.
 pub(crate) const WEBHOOK_SECRET: &str = "env:STATIONMASTER_GITHUB_WEBHOOK_SECRET";
 
-/// The names of the host's functions: what definitions may call besides functions written in the DSL.
+/// The built-in functions that an operator has to allow.
+const PROCESSES: [&str; 2] = ["shell", "script"];
+
+/// The names of the host's functions that a service so started has.
+pub(crate) fn allowed_functions(arguments: &cli::Service) -> Vec<FunctionName> {
+    let allowed = |function: &FunctionName| arguments.allow_processes || !PROCESSES.contains(&&*function.name);
+    host_functions().into_iter().filter(allowed).collect()
+}
+
+/// The names of all of the host's functions: what definitions may call besides functions written in the DSL.
 pub(crate) fn host_functions() -> Vec<FunctionName> {
     let names = [
         "advance-creation",
@@ -47,7 +56,18 @@ pub(crate) fn host_functions() -> Vec<FunctionName> {
         "send-mail",
     ];
     let versioned = names.map(|name| FunctionName { name: name.into(), version: "1.0.0".into() });
-    versioned.into_iter().chain([FunctionName { name: "http".into(), version: "".into() }]).collect()
+    let built_in = ["http", "openapi", "a2a", "mcp"].into_iter().chain(PROCESSES);
+    let built_in = built_in.map(|name| FunctionName { name: name.into(), version: "".into() });
+    versioned.into_iter().chain(built_in).collect()
+}
+
+/// The secrets that definitions may name, each given as `name=reference`.
+pub(crate) fn secrets(arguments: &cli::Service) -> Result<Secrets, Failure> {
+    let pairs = arguments.secrets.iter().map(|text| {
+        let wrong = || Failure::new("a secret is given as `NAME=env:VARIABLE` or `NAME=file:/path`");
+        text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(wrong)
+    });
+    Ok(Secrets::new(pairs.collect::<Result<Vec<_>, _>>()?)?)
 }
 
 /// The inbound sources of the home directory, and where their secrets are.
@@ -80,11 +100,12 @@ pub(crate) fn functions(arguments: &cli::Service, forge: &Forge) -> Result<Funct
     let egress = egress()?;
     let parts = functions::Parts {
         egress: egress.clone(),
-        secrets: Secrets::default(),
+        tokens: functions::http::Tokens::default(),
         mailer: arguments.smtp.as_deref().map(|url| mailer(url, &arguments.mail_from)).transpose()?,
         generator: generator(arguments, egress)?,
         forge: forge.shared(),
         owner: forge.owner().to_owned(),
+        processes: arguments.allow_processes.then(functions::process::Limits::default),
     };
     let functions = Functions::new().external(RequestGenesis::new(judge(arguments)?));
     let functions = functions::registry(parts).into_iter().fold(functions, Functions::external);

@@ -69,13 +69,13 @@ impl Service {
         let (mut parts, mut beside, shutdown) = (JoinSet::new(), JoinSet::new(), CancellationToken::new());
         let (hints, hinting) = Hints::new(store.clone());
         beside.spawn(hinting);
-        let catalogue = Catalogue::new(&arguments.home, composition::host_functions());
+        let catalogue = Catalogue::new(&arguments.home, composition::allowed_functions(arguments));
         let registered = register::register(&store, DEFAULT_ORG, &catalogue, clock::now()).await?;
         let root = forge::directory(arguments, &data);
         let forge = Forge::open(arguments, &root, &api_url(arguments, role, address)?).await?;
         let functions = composition::functions(arguments, &forge)?;
         let queues = vec![Queue { name: "default".to_owned(), concurrency: arguments.concurrency }];
-        let secrets = Arc::new(functions::secrets::Secrets::default());
+        let secrets = Arc::new(composition::secrets(arguments)?);
         let worker =
             Worker::new(store.clone(), hints.clone(), functions, secrets, Config { queues, ..Config::default() })
                 .with_evaluator(Arc::new(Pool::of_this_program("evaluate")?));

@@ -1,4 +1,5 @@
 -- Members with one fact each, some of which end their runs: one statement, so one round trip, which is its own transaction.
+-- What became of those that end is published where somebody waits for it, as in set_phases.sql.
 --
 -- `for update` waits for whoever holds an activation and then looks again: a member whose lease was lost meanwhile, or whose
 -- run was woken where $4 says how often it may have been, is not held, and nothing of it is written. The members come sorted
@@ -22,6 +23,16 @@ with held as materialized (
     update runs r
     set phase = h.phase, ended_at = h.at, output = h.output::json, fault = h.fault::json, reason = h.reason
     from held h where r.run_id = h.run_id and h.phase is not null
+    returning r.org_id, r.run_id, r.namespace, r.name, r.version, r.phase, r.output, r.fault, r.ended_at
+), wanted as (
+    select e.*, 'io.serverlessworkflow.workflow.' || e.phase || '.v1' as type from ended e
+), told as (
+    insert into events (org_id, received_at, type, source, id, envelope)
+    select w.org_id, w.ended_at, w.type, e.event ->> 'source', e.event ->> 'id', e.event
+    from wanted w, lifecycle_event(w.type, w.run_id, w.namespace, w.name, w.version, w.phase, w.ended_at,
+        case w.phase when 'completed' then json_build_object('output', w.output)
+            when 'faulted' then json_build_object('error', w.fault) end) as e (event)
+    where is_awaited(w.org_id, w.type)
 ), over as materialized (
     select run_id from held where phase is not null
 ), activation as (delete from activations a using over o where a.run_id = o.run_id),

@@ -10,6 +10,8 @@ with old as materialized (
         )
     order by e.received_at
     limit $2
+), gathered as (
+    delete from schedule_events s using old where s.event_id = old.event_id
 ), deleted as (
     delete from events e using old where e.event_id = old.event_id returning 1
 )

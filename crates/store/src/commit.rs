@@ -215,7 +215,7 @@ impl Rows {
     fn gather_phase(&mut self, flush: &Flush) -> Result<()> {
         let run = flush.lease.run;
         if let Then::Quarantine { reason } = &flush.then {
-            self.phases.quarantine(run, reason);
+            self.phases.quarantine(run, reason, flush.at);
             return Ok(());
         }
         let moved = |recorded: &Recorded| matches!(recorded.fact.body, FactBody::Suspended | FactBody::Resumed);

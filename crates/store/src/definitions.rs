@@ -9,7 +9,7 @@ use definitions::{ContentHash, Definition, DefinitionId};
 use engine::{OrgId, Timestamp};
 use semver::Version;
 
-use crate::{Connection, Error, Result, history::content_hash, json, lease::function_name};
+use crate::{Connection, Error, Result, history::content_hash, json, lease::function_name, schedules};
 
 /// A definition as it is stored.
 #[derive(Debug, Clone)]
@@ -28,7 +28,8 @@ pub struct Stored {
     pub created_at: Timestamp,
 }
 
-/// Registers a definition. Registering the same text again changes nothing.
+/// Registers a definition, and its schedule if it is the latest version of its name. Registering the same text again
+/// changes nothing.
 ///
 /// Returns whether it is new.
 ///
@@ -69,7 +70,8 @@ pub async fn register(
             error => error,
         })?;
     }
-    list_workflows(connection, org, definition).await?;
+    list_workflows(&mut *connection, org, definition).await?;
+    schedules::follow(connection, org, definition).await?;
     Ok(new)
 }
 

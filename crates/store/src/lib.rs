@@ -48,6 +48,7 @@ pub mod retention;
 pub mod router;
 mod rows;
 pub mod runs;
+pub mod schedules;
 mod steps;
 
 pub use clock::EngineClock;

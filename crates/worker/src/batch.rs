@@ -49,9 +49,10 @@ impl Batch {
         self.facts.is_empty() && self.discarded.is_empty()
     }
 
-    /// How many messages it takes.
-    pub(crate) fn messages(&self) -> usize {
-        self.discarded.len() + self.facts.iter().filter(|recorded| recorded.consumes.is_some()).count()
+    /// Whether a message that the batch does not take can be taken after it.
+    pub(crate) fn leaves(&self, message: &Message) -> bool {
+        let taken = self.facts.iter().filter_map(|recorded| recorded.consumes).chain(self.discarded.iter().copied());
+        !taken.into_iter().any(|id| id == message.id) && !must_wait(&self.run, &message.body)
     }
 
     /// What the run waits for after the facts.
@@ -100,7 +101,7 @@ impl Batch {
         Ok(())
     }
 
-    /// Adds what a message says. A paused run takes commands only; one that has ended takes nothing any more.
+    /// Adds what a message says, unless it has to wait. A run that has ended takes nothing any more.
     ///
     /// # Errors
     /// It does not fit the run.
@@ -110,8 +111,10 @@ impl Batch {
             self.discarded.push(message.id);
             return Ok(());
         }
+        if must_wait(&self.run, &message.body) {
+            return Ok(());
+        }
         let body = match message.body.clone() {
-            MessageBody::Event { .. } | MessageBody::ChildEnded { .. } if paused => return Ok(()),
             MessageBody::Event { step, filter, event } if !self.run.wants(&step, filter, &event)? => {
                 self.discarded.push(message.id); // an earlier one ended the wait; a later wait may have this one
                 return Ok(());
@@ -143,5 +146,16 @@ impl Batch {
             last = Some(timer);
         }
         Ok(())
+    }
+}
+
+/// Whether a message stays in the inbox: while the run is paused, all but commands; while a `listen` is at work on an event,
+/// its next ones.
+fn must_wait(run: &Run, message: &MessageBody) -> bool {
+    let paused = matches!(run.phase(), Phase::Suspended);
+    match message {
+        MessageBody::Event { step, .. } => paused || run.is_busy(step),
+        MessageBody::ChildEnded { .. } => paused,
+        MessageBody::Cancel { .. } | MessageBody::Suspend | MessageBody::Resume => false,
     }
 }

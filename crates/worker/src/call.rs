@@ -14,6 +14,9 @@ use engine::{CallContext, Fault, FaultKind, Function, Outcome, Secrets};
 use futures::FutureExt;
 use serde_json::Value;
 
+/// The properties of an authentication policy that hold credentials.
+const CREDENTIALS: [&str; 4] = ["password", "token", "secret", "assertion"];
+
 /// What stands where a secret stood.
 const BLACKED_OUT: &str = "[secret]";
 
@@ -112,11 +115,22 @@ struct Seen<'a> {
 impl Secrets for Seen<'_> {
     fn resolve(&self, name: &str) -> Result<String, String> {
         let value = self.secrets.resolve(name)?;
-        if value.len() >= SHORTEST_SECRET {
-            self.values.lock().unwrap_or_else(PoisonError::into_inner).push(value.clone());
-        }
+        let mut seen = self.values.lock().unwrap_or_else(PoisonError::into_inner);
+        let parts = serde_json::from_str(&value).map_or_else(|_| Vec::new(), |policy| credentials(&policy));
+        seen.extend([value.clone()].into_iter().chain(parts).filter(|text| text.len() >= SHORTEST_SECRET));
+        drop(seen);
         Ok(value)
     }
+}
+
+/// What is secret in a secret that is an authentication policy; a name or an address is not.
+fn credentials(policy: &Value) -> Vec<String> {
+    let Value::Object(entries) = policy else { return Vec::new() };
+    let found = entries.iter().flat_map(|(name, value)| match value {
+        Value::String(text) if CREDENTIALS.contains(&name.as_str()) => vec![text.clone()],
+        inner => credentials(inner),
+    });
+    found.collect()
 }
 
 impl Seen<'_> {
@@ -175,7 +189,11 @@ mod tests {
 
     impl Secrets for OneSecret {
         fn resolve(&self, name: &str) -> Result<String, String> {
-            if name == "token" { Ok("hunter22".to_owned()) } else { Err("is not configured".to_owned()) }
+            match name {
+                "token" => Ok("hunter22".to_owned()),
+                "policy" => Ok(r#"{"authority": "https://x.example", "client": {"secret": "hunter23"}}"#.to_owned()),
+                _ => Err("is not configured".to_owned()),
+            }
         }
     }
 
@@ -248,6 +266,14 @@ mod tests {
         };
         let (_, text) = fault(attempt(input, refuse).await);
         assert!(text.contains("[secret]") && !text.contains("hunter22"), "{text}");
+    }
+
+    #[test]
+    fn a_policy_in_a_secret_is_searched_for_its_credentials() {
+        let seen = Seen { secrets: &OneSecret, values: Mutex::default() };
+        seen.resolve("policy").unwrap();
+        let answered = Outcome::Done("hunter23 at https://x.example".into());
+        assert_eq!(seen.black_out(answered), Outcome::Done("[secret] at https://x.example".into()));
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@
 //!  dispatcher (one per queue) ── claim ─▶ bounded channel ─▶ apalis worker ─▶ drive ─▶ committer (one transaction for many)
 //!       leases: renewed beside, given back at the end            │              └─▶ calls, concurrently
 //!       router: events ⇄ waits ─▶ inboxes                        └ one task per activation
+//!       schedules: times and events ─▶ runs
 //!       sequencer: audit rows ─▶ the chain
 //! ```
 //!
@@ -24,6 +25,7 @@ mod functions;
 mod leases;
 mod metrics;
 mod router;
+mod schedules;
 mod sequencer;
 mod sweep;
 mod turns;
@@ -104,6 +106,7 @@ impl Worker {
         let mut releasing = AbortOnDropHandle::new(tokio::spawn(releasing));
         let router = Router::new(&store, &library, &hints, &evaluator);
         beside.spawn(router::run(router.clone(), config.poll_max, shutdown.clone()));
+        beside.spawn(schedules::run(store.clone(), library.clone(), hints.clone(), config.poll_max, shutdown.clone()));
         beside.spawn(sequencer::run(store.clone(), hints.clone(), config.poll_max, shutdown.clone()));
 
         let dispatch = Dispatch {

@@ -1,4 +1,5 @@
-//! Matching events with the runs that wait for them, both ways: new events with waits, new waits with earlier events.
+//! Matching events with the runs that wait for them, both ways: new events with waits, new waits with earlier events. An
+//! event also starts the runs of schedules that wait for it.
 //!
 //! Whichever of the two was committed second finds the other, for each looks under a snapshot taken after its own commit;
 //! what both find is delivered once. That an event is routed, or a wait has looked back, need not survive a crash of the
@@ -7,7 +8,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use definitions::{Data, EventFilter, Expression, ExpressionError, TaskKind};
+use definitions::{Data, Expression, ExpressionError, TaskKind};
 use engine::{RunId, SharedEvaluator, input_hash};
 use store::{
     Hint, Hints, Library, Store,
@@ -16,7 +17,7 @@ use store::{
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
-use crate::{metrics, sweep};
+use crate::{metrics, schedules, sweep};
 
 /// Events, waits and rows that are read at once.
 const PAGE: u32 = 256;
@@ -26,7 +27,7 @@ const CHUNK: usize = 64;
 
 /// Routes whatever is not routed, on hints and by polling, until `stop` is cancelled.
 pub(crate) async fn run(router: Router, poll: Duration, stop: CancellationToken) {
-    sweep::run("events", &router.hints, &Hint::Event, poll, &stop, || async {
+    sweep::run("events", &router.hints, Some(&Hint::Event), poll, &stop, || async {
         Ok::<_, Error>(router.route().await? + router.look_back(None).await?)
     })
     .await;
@@ -112,7 +113,7 @@ impl Router {
                 }
             }
         }
-        Ok(())
+        schedules::start_by_event(&self.store, &self.library, &self.hints, &self.evaluator, event).await
     }
 
     /// Matches one wait with earlier events.
@@ -136,7 +137,7 @@ impl Router {
         }
     }
 
-    /// Whether a wait's filter holds for an event.
+    /// Whether a wait's filter may hold for an event: what its run's data decides, the run itself says.
     ///
     /// A definition that cannot be read at this moment, or a filter that cannot be evaluated, is no answer: the event stays
     /// unrouted.
@@ -152,13 +153,7 @@ impl Router {
         let Some(TaskKind::Listen(listen)) = definition.task(&wait.step.pointer).map(|task| &task.kind) else {
             return Ok(false);
         };
-        let any = EventFilter::default();
-        let filter = match listen.strategy.filters() {
-            [] => Some(&any),
-            filters => filters.get(wait.filter),
-        };
-        let matches = filter.map(|filter| filter.matches(envelope, &|_| Data::NULL, &*self.evaluator));
-        match matches {
+        match listen.filter(wait.filter).map(|filter| filter.may_match(envelope, &*self.evaluator)) {
             Some(Err(error)) if error.is_unavailable() => Err(Error::Evaluation(error)),
             Some(Err(error)) => {
                 tracing::debug!(run.id = %wait.run, step = %wait.step, %error, "a filter failed on an event, which so does not match");

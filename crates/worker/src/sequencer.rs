@@ -12,7 +12,7 @@ const PAGE: u32 = 1000;
 
 /// Seals rows until `stop` is cancelled.
 pub(crate) async fn run(store: Store, hints: Hints, poll: Duration, stop: CancellationToken) {
-    sweep::run("audit", &hints, &Hint::Audit, poll, &stop, || async {
+    sweep::run("audit", &hints, Some(&Hint::Audit), poll, &stop, || async {
         let sealed = audit::seal(&store, PAGE).await?;
         metrics::sealed(sealed);
         Ok::<_, store::Error>(sealed)

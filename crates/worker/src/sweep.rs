@@ -6,12 +6,12 @@ use store::{Hint, Hints};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio_util::sync::CancellationToken;
 
-/// Calls `work` until it finds nothing, then waits for `wanted` or `poll`; and so on until `stop` is cancelled. An error is
-/// logged and tried again after `poll`.
+/// Calls `work` until it finds nothing, then waits for `wanted`, if there is such a hint, or `poll`; and so on until `stop` is
+/// cancelled. An error is logged and tried again after `poll`.
 pub(crate) async fn run<E: Display, F: Future<Output = Result<usize, E>>>(
     what: &'static str,
     hints: &Hints,
-    wanted: &Hint,
+    wanted: Option<&Hint>,
     poll: Duration,
     stop: &CancellationToken,
     work: impl Fn() -> F,
@@ -30,7 +30,7 @@ pub(crate) async fn run<E: Display, F: Future<Output = Result<usize, E>>>(
             }
         }
         tokio::select! {
-            () = hinted(&mut hints, |hint| hint == wanted) => {}
+            () = hinted(&mut hints, |hint| Some(hint) == wanted) => {}
             () = tokio::time::sleep(poll) => {}
             () = stop.cancelled() => return,
         }

@@ -14,6 +14,8 @@ use super::{
 };
 use crate::Library;
 
+mod events;
+
 /// The flow of a definition, with the functions that it calls and the workflows that it runs.
 pub(crate) fn flow(definition: &Definition, library: &Library) -> Flow {
     let mut builder = Builder { flow: Flow::default(), library, within: Arc::from("") };
@@ -180,12 +182,15 @@ impl<'d> Builder<'d> {
             TaskKind::Raise(_) => {}
             TaskKind::Set(_)
             | TaskKind::Emit(_)
-            | TaskKind::Listen(Listen { strategy: _, read: _ })
+            | TaskKind::Listen(Listen { strategy: _, read: _, until: _, foreach: None })
             | TaskKind::Wait(_)
             | TaskKind::Call(Call { target: CallTarget::Host(_), .. }) => {
                 let done = self.node(NodeKind::Done, Some(task), true);
                 self.edge(enter, done, Why::Flow);
                 exits.push((done, task.then.clone()));
+            }
+            TaskKind::Listen(Listen { foreach: Some(each), .. }) => {
+                self.each_event(task, enter, each.body.as_ref(), context, inner, exits);
             }
             TaskKind::Switch(cases) => self.switch(task, enter, cases, context, exits),
             TaskKind::Do(body) => {

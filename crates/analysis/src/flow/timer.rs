@@ -9,6 +9,7 @@ pub(crate) fn waits(task: &Task) -> bool {
         TaskKind::Wait(_) => true,
         TaskKind::Do(tasks) => list(tasks),
         TaskKind::For(each) => list(&each.body),
+        TaskKind::Listen(listen) => listen.foreach.as_ref().and_then(|each| each.body.as_ref()).is_some_and(list),
         TaskKind::Fork(fork) => fork.branches.iter().any(|task| waits(task)),
         TaskKind::Try(attempt) => list(&attempt.body) || attempt.catch.body.as_ref().is_some_and(list),
         TaskKind::Call(Call { target: CallTarget::Inline(task), .. }) => waits(task),
@@ -16,7 +17,6 @@ pub(crate) fn waits(task: &Task) -> bool {
         | TaskKind::Set(_)
         | TaskKind::Switch(_)
         | TaskKind::Emit(_)
-        | TaskKind::Listen(_)
         | TaskKind::Raise(_)
         | TaskKind::Run(_) => false,
     }

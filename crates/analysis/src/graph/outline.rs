@@ -108,7 +108,10 @@ fn kind(task: &Task, names: &[&str], notes: &mut Vec<String>) -> (&'static str, 
         }
         TaskKind::Listen(events) => {
             notes.extend(waits_for(events));
-            ("listen", Body::Leaf)
+            match events.foreach.as_ref().and_then(|each| each.body.as_ref()) {
+                Some(body) => ("listen", Body::Parts(vec![part("for each event", body)])),
+                None => ("listen", Body::Leaf),
+            }
         }
         TaskKind::Raise(_) => ("raise", Body::Leaf),
         TaskKind::Run(child) => {

@@ -89,6 +89,9 @@ impl Coverage {
         if let TaskKind::For(each) = &task.kind {
             self.list(&each.body);
         }
+        if let TaskKind::Listen(listen) = &task.kind {
+            listen.foreach.iter().filter_map(|each| each.body.as_ref()).for_each(|body| self.list(body));
+        }
         if let TaskKind::Try(attempt) = &task.kind {
             self.list(&attempt.body);
         }

@@ -36,16 +36,16 @@ impl Events {
     }
 }
 
-/// Whether an event is of the type, has the key and passes the filter of a subscription.
+/// Whether an event is of the type, has the key and may pass the filter of a subscription: its run decides.
 pub(crate) fn matches(definition: &Definition, subscription: &Subscription, event: &CloudEvent) -> bool {
     let Some(task) = definition.task(&subscription.step.pointer) else { return false };
     let TaskKind::Listen(listen) = &task.kind else { return false };
     if subscription.event_type.as_ref().is_some_and(|kind| **kind != *event.kind) {
         return false;
     }
-    let Some(filter) = listen.strategy.filters().get(subscription.filter) else { return true };
+    let Some(filter) = listen.filter(subscription.filter) else { return false };
     let (evaluator, envelope) = (InProcess::default(), event.envelope());
-    if !filter.matches(&envelope, &|_| Data::NULL, &evaluator).unwrap_or(false) {
+    if !filter.may_match(&envelope, &evaluator).unwrap_or(false) {
         return false;
     }
     let Some(key) = &subscription.key else { return true };

@@ -47,6 +47,8 @@ struct Member {
     /// The number of the first event that it may have.
     since: usize,
     used: BTreeSet<usize>,
+    /// Events for a `listen` that is at work on another.
+    held: Vec<(Subscription, usize)>,
     asked: BTreeSet<(Step, u32)>,
 }
 
@@ -190,9 +192,9 @@ impl<'a> World<'a> {
             workflows: references.collect(),
         };
         let run = Run::new(id, Arc::clone(definition));
-        let (open, used, asked) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+        let (open, used, held, asked) = (Vec::new(), BTreeSet::new(), Vec::new(), BTreeSet::new());
         let since = self.events.count();
-        self.members.push(Member { run, parent, awaited, open, since, used, asked });
+        self.members.push(Member { run, parent, awaited, open, since, used, held, asked });
         self.arrange(TimeDelta::zero(), Happening::Fact(self.members.len() - 1, body));
     }
 
@@ -214,6 +216,9 @@ impl<'a> World<'a> {
         }
         moves.iter().for_each(|moved| self.tell_move(member, moved, &definition));
         effects.into_iter().for_each(|effect| self.carry_out(member, effect));
+        for (subscription, event) in std::mem::take(&mut self.members[member].held) {
+            self.arrange(TimeDelta::zero(), Happening::Deliver { member, subscription, event });
+        }
         self.ended(member);
     }
 

@@ -208,6 +208,22 @@ fn an_approval_is_good_for_one_branch() {
 }
 
 #[test]
+fn an_event_is_a_way_in() {
+    let each = |tasks: &str| {
+        format!(
+            "do: [ {{ l: {{ listen: {{ to: {{ any: [ {{ with: {{ type: a }} }} ], until: '. | length > 3' }} }}, foreach: {{ do: [ {tasks} ] }} }} }} ]"
+        )
+    };
+    refuted(&each("{ shift: { SHIFT } }"), GATED, "l / l › shift");
+    proved(&each("{ gate: { GATE } }, { shift: { SHIFT } }"), GATED);
+    let once = each("{ gate: { if: '$index == 0', GATE } }, { shift: { SHIFT } }");
+    assert!(
+        matches!(check_with(&once, GATED, &[]), Verdict::Refuted(_)),
+        "an approval for one event is none for the next"
+    );
+}
+
+#[test]
 fn a_jump_back_needs_another_approval() {
     let back = "do: [ { gate: { GATE } }, { prepare: { set: { x: 1 } } }, { shift: { SHIFT } }, { more: { switch: [ { yes: { when: '.more', then: prepare } } ] } } ]";
     refuted(

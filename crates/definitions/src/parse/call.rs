@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{At, Moment, Parsed, Parser, Scope, fields::suggestion, value::both};
+use super::{
+    At, Moment, Parsed, Parser, Scope,
+    authentication::collect,
+    fields::{Fields, suggestion},
+};
 use crate::{
     Call, CallTarget, Flow, FunctionName, Resolution, Severity, Task, Template,
     document::{Node, Value},
@@ -12,7 +16,7 @@ use crate::{
 const DEPTH: usize = 8;
 
 /// Protocols of the DSL that this profile does not speak.
-const PROTOCOLS: [&str; 5] = ["openapi", "grpc", "asyncapi", "a2a", "mcp"];
+const PROTOCOLS: [&str; 2] = ["grpc", "asyncapi"];
 
 impl<'a> Parser<'a> {
     pub(super) fn call(
@@ -23,8 +27,12 @@ impl<'a> Parser<'a> {
         locals: &[String],
     ) -> Parsed<Call> {
         let name = self.text(target)?;
-        if name == "http" {
-            return self.http(task, with, locals);
+        match name {
+            "http" => return self.http(task, with, locals),
+            "openapi" => return self.openapi(task, with, locals),
+            "a2a" => return self.a2a(task, with, locals),
+            "mcp" => return self.mcp(task, with, locals),
+            _ => {}
         }
         if PROTOCOLS.contains(&name) {
             return self.unsupported(target, &format!("`call: {name}`"), "use `http`, or a function of the host");
@@ -153,6 +161,40 @@ impl<'a> Parser<'a> {
             entries.push((name, fields.get(name).map(|at| self.pairs(&at, &scope)).transpose()));
         }
         entries.push(("body", fields.get("body").map(|at| self.template(&at, &scope)).transpose()));
+        self.answer(&mut fields, &mut entries);
+        fields.finish(self)?;
+        self.built_in("http", entries)
+    }
+
+    fn openapi(&mut self, task: &At<'a>, with: Option<At<'a>>, locals: &[String]) -> Parsed<Call> {
+        let scope = Scope::task(locals).at(Moment::HostCall);
+        let Some(with) = with else { return self.refuse(task, "missing-property", "`with` is missing", None) };
+        let mut fields = self.fields(&with)?;
+        let document = fields.require(self, "document").and_then(|at| self.resource(&at, &scope));
+        let operation = fields.require(self, "operationId").and_then(|at| self.text_template(&at, &scope));
+        let parameters = fields.get("parameters").map(|at| self.parameters(&at, &scope));
+        let authentication = fields.get("authentication").map(|at| self.authentication(&at, &scope));
+        let mut entries = vec![
+            ("document", document.map(Some)),
+            ("operationId", operation.map(Some)),
+            ("parameters", parameters.transpose()),
+            ("authentication", authentication.transpose()),
+        ];
+        self.answer(&mut fields, &mut entries);
+        fields.finish(self)?;
+        self.built_in("openapi", entries)
+    }
+
+    /// An object, or one expression that gives it.
+    pub(super) fn parameters(&mut self, at: &At<'_>, scope: &Scope) -> Parsed<Template> {
+        if at.text().and_then(super::value::embedded).is_none() {
+            self.map(at)?;
+        }
+        self.template(at, scope)
+    }
+
+    /// What of an HTTP answer a call gives, and which answers are errors.
+    fn answer(&mut self, fields: &mut Fields<'a>, entries: &mut Vec<(&'static str, Parsed<Option<Template>>)>) {
         if let Some(at) = fields.get("output") {
             let word = self.word(&at, &["raw", "content", "response"]);
             entries.push(("output", word.map(|word| Some(Template::Literal(word.into())))));
@@ -160,18 +202,32 @@ impl<'a> Parser<'a> {
         if let Some(at) = fields.get("redirect") {
             entries.push(("redirect", self.boolean(&at).map(|value| Some(Template::Literal(value.into())))));
         }
-        fields.finish(self)?;
-        let mut with = Vec::new();
-        for (name, value) in entries {
-            with.extend(value?.map(|value| (name.to_owned(), value)));
-        }
-        let function = FunctionName { name: Arc::from("http"), version: Arc::from("") };
+    }
+
+    /// A call of a protocol that the host speaks.
+    pub(super) fn built_in(
+        &mut self,
+        name: &'static str,
+        entries: Vec<(&'static str, Parsed<Option<Template>>)>,
+    ) -> Parsed<Call> {
+        let with = collect(entries)?;
+        let function = FunctionName { name: Arc::from(name), version: Arc::from("") };
         self.needs.insert(function.clone());
         Ok(Call { target: CallTarget::Host(function), with: Template::Object(with) })
     }
 
+    /// An external resource: a document by its address.
+    pub(super) fn resource(&mut self, at: &At<'a>, scope: &Scope) -> Parsed<Template> {
+        let mut fields = self.fields(at)?;
+        let name = fields.get("name").map(|at| self.text(&at)).transpose();
+        let endpoint = fields.require(self, "endpoint").and_then(|at| self.endpoint(&at, scope));
+        fields.finish(self)?;
+        name?;
+        Ok(Template::Object(vec![("endpoint".to_owned(), endpoint?)]))
+    }
+
     /// Headers or query parameters: an object of texts, or one expression.
-    fn pairs(&mut self, at: &At<'_>, scope: &Scope) -> Parsed<Template> {
+    pub(super) fn pairs(&mut self, at: &At<'_>, scope: &Scope) -> Parsed<Template> {
         match &at.node.value {
             Value::Text(text) if super::value::embedded(text).is_some() => self.template(at, scope),
             Value::Map(_) => {
@@ -182,71 +238,5 @@ impl<'a> Parser<'a> {
             }
             _ => self.wrong(at, "an object of texts, or an expression `${ … }`,"),
         }
-    }
-
-    /// `{uri, authentication?}`, also where only the URI is written.
-    fn endpoint(&mut self, at: &At<'a>, scope: &Scope) -> Parsed<Template> {
-        if at.text().is_some() {
-            let uri = self.uri(at, scope, true)?;
-            return Ok(Template::Object(vec![("uri".to_owned(), uri)]));
-        }
-        let mut fields = self.fields(at)?;
-        let uri = fields.require(self, "uri").and_then(|at| self.uri(&at, scope, true));
-        let authentication = fields.get("authentication").map(|at| self.authentication(&at, scope)).transpose();
-        fields.finish(self)?;
-        let (uri, authentication) = both(uri, authentication)?;
-        let authentication = authentication.map(|value| ("authentication".to_owned(), value));
-        Ok(Template::Object([("uri".to_owned(), uri)].into_iter().chain(authentication).collect()))
-    }
-
-    /// An authentication, given or named with `use`.
-    fn authentication(&mut self, at: &At<'a>, scope: &Scope) -> Parsed<Template> {
-        let mut fields = self.fields(at)?;
-        match fields.get("use") {
-            Some(name) => {
-                fields.finish(self)?;
-                self.text(&name)?;
-                let at = self.component(&name, "authentications")?;
-                self.policy(&at, scope)
-            }
-            None => self.policy(at, scope),
-        }
-    }
-
-    /// `basic` or `bearer`, in full or from a secret.
-    pub(super) fn policy(&mut self, at: &At<'_>, scope: &Scope) -> Parsed<Template> {
-        let mut fields = self.fields(at)?;
-        for scheme in ["digest", "oauth2", "oidc", "certificate"] {
-            if let Some(at) = fields.get(scheme) {
-                return self.unsupported(&at, &format!("`{scheme}` authentication"), "use `basic` or `bearer`");
-            }
-        }
-        let (basic, bearer) = (fields.get("basic"), fields.get("bearer"));
-        fields.finish(self)?;
-        let (scheme, at, names): (_, _, &[&'static str]) = match (basic, bearer) {
-            (Some(basic), None) => ("basic", basic, &["username", "password"]),
-            (None, Some(bearer)) => ("bearer", bearer, &["token"]),
-            _ => return self.refuse(at, "authentication", "one of `basic` and `bearer` is expected", None),
-        };
-        let mut fields = self.fields(&at)?;
-        let mut entries = Vec::new();
-        if let Some(secret) = fields.get("use") {
-            let name = self.text(&secret)?;
-            if !self.secrets.iter().any(|known| known == name) {
-                let hint = suggestion(name, self.secrets.iter().map(String::as_str));
-                return self.refuse(&secret, "unknown-reference", format!("`use.secrets` has no `{name}`"), hint);
-            }
-            for field in names {
-                let source = format!("$secrets[{}].{field}", serde_json::Value::from(name));
-                entries.push(((*field).to_owned(), Template::Expression(self.compile(&secret, &source, scope)?)));
-            }
-        } else {
-            for field in names.iter().copied() {
-                let value = fields.require(self, field).and_then(|at| self.text_template(&at, scope))?;
-                entries.push((field.to_owned(), value));
-            }
-        }
-        fields.finish(self)?;
-        Ok(Template::Object(vec![(scheme.to_owned(), Template::Object(entries))]))
     }
 }

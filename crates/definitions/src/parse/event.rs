@@ -1,9 +1,9 @@
 //! Events: `emit`, `listen`, and the filters of both `listen` and a schedule.
 
-use super::{At, Moment, Parsed, Parser, Scope, value::both};
-use crate::{Correlation, EventFilter, Listen, Match, Read, Strategy, Template};
+use super::{At, Moment, Parsed, Parser, Refused, Scope, value::both};
+use crate::{Correlation, EventFilter, Listen, Match, Read, Strategy, SubscriptionIterator, Template, Until};
 
-impl Parser<'_> {
+impl<'a> Parser<'a> {
     pub(super) fn emit(&mut self, at: &At<'_>, scope: &Scope) -> Parsed<Template> {
         let mut fields = self.fields(at)?;
         let event = fields.require(self, "event");
@@ -25,20 +25,62 @@ impl Parser<'_> {
         self.template(&with, scope)
     }
 
-    pub(super) fn listen(&mut self, at: &At<'_>, scope: &Scope) -> Parsed<Listen> {
+    pub(super) fn listen(&mut self, at: &At<'a>, foreach: Option<&At<'a>>, locals: &[String]) -> Parsed<Listen> {
         let mut fields = self.fields(at)?;
-        let strategy = fields.require(self, "to").and_then(|at| self.strategy(&at, scope));
-        let read = match fields.get("read") {
-            None => Ok(Read::Data),
-            Some(at) => self.word(&at, &["data", "envelope", "raw"]).map(|word| match word {
-                "data" => Read::Data,
-                "envelope" => Read::Envelope,
-                _ => Read::Raw,
-            }),
-        };
+        let scope = Scope::task(locals);
+        let to = fields.require(self, "to").and_then(|at| self.consumption(&at, &scope));
+        let read = fields.get("read").map_or(Ok(Read::Data), |at| self.read(&at));
         fields.finish(self)?;
-        let (strategy, read) = both(strategy, read)?;
-        Ok(Listen { strategy, read })
+        let foreach = foreach.map(|at| self.iterator(at, locals)).transpose();
+        let (((strategy, until), read), foreach) = both(both(to, read), foreach)?;
+        Ok(Listen { strategy, until, read, foreach })
+    }
+
+    pub(super) fn read(&mut self, at: &At<'_>) -> Parsed<Read> {
+        self.word(at, &["data", "envelope", "raw"]).map(|word| match word {
+            "data" => Read::Data,
+            "envelope" => Read::Envelope,
+            _ => Read::Raw,
+        })
+    }
+
+    /// What is done with each event of a `listen`.
+    fn iterator(&mut self, at: &At<'a>, locals: &[String]) -> Parsed<SubscriptionIterator> {
+        let mut fields = self.fields(at)?;
+        let item = self.variable(fields.get("item").as_ref(), "item");
+        let index = self.variable(fields.get("at").as_ref(), "index");
+        let (item, index) = both(item, index)?;
+        if item == index {
+            return self.refuse(at, "variable", format!("`item` and `at` are both `{item}`"), None);
+        }
+        let inner: Vec<String> = locals.iter().cloned().chain([item.clone(), index.clone()]).collect();
+        let scope = Scope::task(&inner);
+        let body = fields.get("do").map(|at| self.tasks(&at, &inner)).transpose();
+        let output = self.output(fields.get("output"), &scope);
+        let export = self.export(fields.get("export"), &scope);
+        fields.finish(self)?;
+        let (body, (output, export)) = both(body, both(output, export))?;
+        let (item, at) = (item.trim_start_matches('$').into(), index.trim_start_matches('$').into());
+        Ok(SubscriptionIterator { item, at, body, output, export })
+    }
+
+    /// Which events, how many, and for how long.
+    fn consumption(&mut self, at: &At<'_>, scope: &Scope) -> Parsed<(Strategy, Option<Until>)> {
+        let mut fields = self.fields(at)?;
+        let (any, until) = (fields.get("any"), fields.get("until"));
+        let Some(until) = until else { return self.strategy(at, scope).map(|strategy| (strategy, None)) };
+        if any.is_none() {
+            let hint = "`one` and `all` end by themselves".to_owned();
+            return self.refuse(&until, "strategy", "`until` goes with `any` only", Some(hint));
+        }
+        let strategy = any.map_or(Err(Refused), |any| self.any(&any, scope));
+        fields.finish(self)?;
+        let until = match until.text() {
+            Some(_) => self.expression(&until, scope).map(Until::Condition),
+            None => self.strategy(&until, scope).map(Until::Events),
+        };
+        let (strategy, until) = both(strategy, until)?;
+        Ok((strategy, Some(until)))
     }
 
     /// Which events, and how many.
@@ -46,15 +88,30 @@ impl Parser<'_> {
         let mut fields = self.fields(at)?;
         let (one, any, all) = (fields.get("one"), fields.get("any"), fields.get("all"));
         if let Some(until) = fields.get("until") {
-            return self.unsupported(&until, "`until`", "go back to the `listen` from a `switch` until enough came");
+            let hint = "only the `any` of a `listen` has an `until`, and that one has none itself".to_owned();
+            return self.refuse(&until, "strategy", "`until` has no meaning here", Some(hint));
         }
         fields.finish(self)?;
         match (one, any, all) {
             (Some(one), None, None) => self.filter(&one, scope).map(Strategy::One),
-            (None, Some(any), None) => self.filters(&any, scope).map(Strategy::Any),
-            (None, None, Some(all)) => self.filters(&all, scope).map(Strategy::All),
+            (None, Some(any), None) => self.any(&any, scope),
+            (None, None, Some(all)) => match self.filters(&all, scope)? {
+                filters if filters.is_empty() => {
+                    let hint = "`any: []` takes whatever event comes".to_owned();
+                    self.refuse(&all, "strategy", "`all` of no events waits for nothing", Some(hint))
+                }
+                filters => Ok(Strategy::All(filters)),
+            },
             _ => self.refuse(at, "strategy", "exactly one of `one`, `any` and `all` is expected", None),
         }
+    }
+
+    fn any(&mut self, at: &At<'_>, scope: &Scope) -> Parsed<Strategy> {
+        let mut filters = self.filters(at, scope)?;
+        if filters.is_empty() {
+            filters.push(EventFilter::default());
+        }
+        Ok(Strategy::Any(filters))
     }
 
     fn filters(&mut self, at: &At<'_>, scope: &Scope) -> Parsed<Vec<EventFilter>> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{At, Moment, Parsed, Parser, Scope, fields::suggestion, value::both};
-use crate::{Data, DefinitionId, Delay, Schedule};
+use crate::{Data, DefinitionId};
 
 /// Sections of `use` whose components are referred to by name.
 const SECTIONS: [&str; 5] = ["authentications", "errors", "functions", "retries", "timeouts"];
@@ -135,45 +135,5 @@ impl<'a> Parser<'a> {
             }
         }
         fields.finish(self)
-    }
-
-    pub(super) fn schedule(&mut self, at: &At<'_>) -> Parsed<Schedule> {
-        let mut fields = self.fields(at)?;
-        let (every, cron) = (fields.get("every"), fields.get("cron"));
-        let (after, on) = (fields.get("after"), fields.get("on"));
-        fields.finish(self)?;
-        match (every, cron, after, on) {
-            (Some(every), None, None, None) => self.interval(&every).map(Schedule::Every),
-            (None, Some(cron), None, None) => self.cron(&cron).map(Schedule::Cron),
-            (None, None, Some(after), None) => self.interval(&after).map(Schedule::After),
-            (None, None, None, Some(on)) => {
-                let scope = Scope { moment: Moment::Envelope, locals: Vec::new() };
-                self.strategy(&on, &scope).map(Schedule::On)
-            }
-            _ => {
-                let message = "exactly one of `every`, `cron`, `after` and `on` is expected";
-                self.refuse(at, "schedule", message, Some("make a workflow for each".to_owned()))
-            }
-        }
-    }
-
-    fn interval(&mut self, at: &At<'_>) -> Parsed<chrono::TimeDelta> {
-        match Delay::from_data(&at.node.to_data()) {
-            Ok(span) if span >= chrono::TimeDelta::seconds(1) => Ok(span),
-            Ok(_) => self.refuse(at, "schedule", "a schedule repeats at most once a second", None),
-            Err(error) => self.refuse(at, "schedule", error.to_string(), None),
-        }
-    }
-
-    /// Five fields; what stands in them is checked where the schedule is computed.
-    fn cron(&mut self, at: &At<'_>) -> Parsed<Arc<str>> {
-        let text = self.text(at)?;
-        let fields: Vec<&str> = text.split_whitespace().collect();
-        let known = |field: &&str| field.chars().all(|c| c.is_ascii_alphanumeric() || "*/,-?#".contains(c));
-        if fields.len() == 5 && fields.iter().all(known) {
-            return Ok(text.into());
-        }
-        let hint = "minute, hour, day of the month, month, day of the week: `0 2 * * *`".to_owned();
-        self.refuse(at, "schedule", format!("`{text}` is no cron expression of five fields"), Some(hint))
     }
 }

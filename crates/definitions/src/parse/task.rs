@@ -7,7 +7,7 @@ use super::{
     fields::{Fields, suggestion},
     value::both,
 };
-use crate::{Call, CallTarget, DefinitionId, Flow, ForEach, Fork, RunWorkflow, Task, TaskKind, TaskList, Template};
+use crate::{Call, CallTarget, Flow, ForEach, Fork, Task, TaskKind, TaskList, Template};
 
 /// Tasks within tasks, those of inlined functions included.
 const DEPTH: usize = 48;
@@ -74,7 +74,8 @@ impl<'a> Parser<'a> {
         let ((timeout, then), (metadata, kind)) = both(both(timeout, then), both(metadata, kind))?;
         finished?;
         let (pointer, then) = (at.pointer.clone(), then.unwrap_or_default());
-        Ok(Task { pointer, name: name.into(), condition, input, output, export, timeout, then, metadata, kind })
+        let (name, definition) = (name.into(), at.node.to_data());
+        Ok(Task { pointer, name, condition, input, output, export, timeout, then, metadata, definition, kind })
     }
 
     fn kind(&mut self, at: &At<'a>, fields: &mut Fields<'a>, siblings: &[&str], locals: &[String]) -> Parsed<TaskKind> {
@@ -91,18 +92,9 @@ impl<'a> Parser<'a> {
                 self.refuse(head, "missing-property", "`do` is missing", hint)
             }
             [("fork", fork)] => self.fork(fork, locals).map(TaskKind::Fork),
-            [("listen", listen)] => {
-                if let Some(iterator) = fields.get("foreach") {
-                    return self.unsupported(
-                        &iterator,
-                        "`foreach`",
-                        "take the events from the output with a `for` task",
-                    );
-                }
-                self.listen(listen, &scope).map(TaskKind::Listen)
-            }
+            [("listen", listen)] => self.listen(listen, fields.get("foreach").as_ref(), locals).map(TaskKind::Listen),
             [("raise", raise)] => self.raise(raise, &scope).map(TaskKind::Raise),
-            [("run", run)] => self.run(run, &scope).map(TaskKind::Run),
+            [("run", run)] => self.run(run, &scope),
             [("set", set)] => self.set(set, &scope).map(TaskKind::Set),
             [("switch", cases)] => self.switch(cases, siblings, &scope).map(TaskKind::Switch),
             [("try", tasks)] => {
@@ -173,39 +165,6 @@ impl<'a> Parser<'a> {
         Ok(Fork { branches: tasks, compete })
     }
 
-    fn run(&mut self, at: &At<'_>, scope: &Scope) -> Parsed<RunWorkflow> {
-        let mut fields = self.fields(at)?;
-        for process in ["container", "script", "shell"] {
-            if let Some(process) = fields.get(process) {
-                return self.unsupported(&process, "running a process", "call a function of the host instead");
-            }
-        }
-        if let Some(result) = fields.get("return") {
-            return self.unsupported(&result, "`return`", "the output of `run.workflow` is the workflow's output");
-        }
-        let wait = fields.get("await").map(|at| self.boolean(&at)).transpose();
-        let workflow = fields.require(self, "workflow");
-        fields.finish(self)?;
-        let workflow = workflow?;
-        let mut fields = self.fields(&workflow)?;
-        let namespace = fields.require(self, "namespace").and_then(|at| self.label(&at));
-        let name = fields.require(self, "name").and_then(|at| self.label(&at));
-        let version = fields.require(self, "version").and_then(|at| match at.text() {
-            Some("latest") => Ok("latest".into()),
-            _ => self.version(&at),
-        });
-        let input = match fields.get("input") {
-            Some(at) => self.map(&at).and_then(|_| self.template(&at, scope)).map(Some),
-            None => Ok(None),
-        };
-        fields.finish(self)?;
-        let ((namespace, name), (version, input)) = both(both(namespace, name), both(version, input))?;
-        let id =
-            DefinitionId { namespace: Arc::clone(&namespace), name: Arc::clone(&name), version: Arc::clone(&version) };
-        self.workflows.insert(id);
-        Ok(RunWorkflow { namespace, name, version, input, wait: wait?.unwrap_or(true) })
-    }
-
     fn warn_unreachable(&mut self, named: &[(&str, At<'_>)], tasks: &[Arc<Task>]) {
         let mut reached = vec![false; tasks.len()];
         let mut open = vec![0];
@@ -274,12 +233,15 @@ fn exports(task: &Task) -> bool {
             TaskKind::For(each) => list(&each.body),
             TaskKind::Fork(fork) => fork.branches.iter().any(|task| exports(task)),
             TaskKind::Try(body) => list(&body.body) || body.catch.body.as_ref().is_some_and(list),
+            TaskKind::Listen(listen) => listen
+                .foreach
+                .as_ref()
+                .is_some_and(|each| each.export.transform.is_some() || each.body.as_ref().is_some_and(list)),
             TaskKind::Call(Call { target: CallTarget::Inline(task), .. }) => exports(task),
             TaskKind::Set(_)
             | TaskKind::Switch(_)
             | TaskKind::Call(_)
             | TaskKind::Emit(_)
-            | TaskKind::Listen(_)
             | TaskKind::Raise(_)
             | TaskKind::Run(_)
             | TaskKind::Wait(_) => false,

@@ -5,9 +5,11 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 use proptest::prelude::*;
 
 use crate::{
-    CallTarget, Catalog, Definition, Diagnostics, Flow, Function, FunctionName, Match, Resolution, Schedule, Severity,
-    Strategy as Events, TaskKind, Template,
+    CallTarget, Catalog, Definition, Diagnostics, Flow, Function, FunctionName, Match, Resolution, Severity,
+    Strategy as Events, TaskKind, Template, Trigger,
 };
+
+mod calls;
 
 const HEAD: &str = "document: {dsl: '1.0.3', namespace: test, name: sample, version: '1.0.0'}\n";
 
@@ -121,6 +123,33 @@ fn each_rule_names_its_place() {
             "expression",
             "/do/0/a/listen/to/one/correlate/k/from",
         ),
+        ("{listen: {to: {one: {with: {type: t}}, until: .x}}}", "strategy", "/do/0/a/listen/to/until"),
+        ("{listen: {to: {all: []}}}", "strategy", "/do/0/a/listen/to/all"),
+        ("{listen: {to: {any: [], until: {any: [], until: .x}}}}", "strategy", "/do/0/a/listen/to/until/until"),
+        ("{listen: {to: {any: [], until: $x}}}", "expression", "/do/0/a/listen/to/until"),
+        ("{listen: {to: {any: []}}, foreach: {item: a, at: a}}", "variable", "/do/0/a/foreach"),
+        ("{listen: {to: {any: []}}, foreach: {each: a}}", "unknown-property", "/do/0/a/foreach/each"),
+        (
+            "{listen: {to: {any: []}}, foreach: {do: [{b: {set: {x: 1}}}], output: {as: $y}}}",
+            "expression",
+            "/do/0/a/foreach/output/as",
+        ),
+        ("{call: openapi, with: {operationId: a}}", "missing-property", "/do/0/a/with"),
+        ("{call: a2a, with: {method: message/send}}", "missing-property", "/do/0/a/with"),
+        ("{call: a2a, with: {method: message/shout, server: 'https://x.example'}}", "value", "/do/0/a/with/method"),
+        ("{call: mcp, with: {method: tools/list, transport: {}}}", "missing-property", "/do/0/a/with/transport"),
+        (
+            "{call: mcp, with: {method: a, transport: {http: {endpoint: 'https://x.example'}}}}",
+            "value",
+            "/do/0/a/with/method",
+        ),
+        (
+            "{call: openapi, with: {document: {endpoint: x.json}, operationId: a}}",
+            "uri",
+            "/do/0/a/with/document/endpoint",
+        ),
+        ("{run: {workflow: {namespace: a, name: c, version: latest}, shell: {command: ls}}}", "value", "/do/0/a/run"),
+        ("{run: {return: nothing, workflow: {namespace: a, name: c, version: latest}}}", "value", "/do/0/a/run/return"),
         ("{emit: {event: {with: {type: t}}}}", "missing-property", "/do/0/a/emit/event/with"),
         ("{set: {b: 1}, input: {schema: {document: {type: nope}}}}", "schema", "/do/0/a/input/schema/document"),
         ("{run: {workflow: {namespace: a b, name: c, version: latest}}}", "name", "/do/0/a/run/workflow/namespace"),
@@ -133,21 +162,18 @@ fn each_rule_names_its_place() {
 #[test]
 fn what_is_not_supported_is_refused_as_such() {
     for task in [
-        "{call: openapi}",
         "{call: grpc}",
         "{call: asyncapi}",
-        "{call: a2a}",
-        "{call: mcp}",
+        "{call: mcp, with: {method: tools/list, transport: {stdio: {command: npx}}}}",
         "{call: '${ .f }'}",
         "{call: 'https://x.example/f.yaml'}",
         "{call: 'f:1.0.0@remote'}",
         "{run: {container: {image: x}}}",
         "{run: {script: {}}}",
-        "{run: {shell: {}}}",
-        "{listen: {to: {any: [], until: .x}}}",
-        "{listen: {to: {any: []}}, foreach: {}}",
+        "{run: {shell: {command: ls}}}",
+        "{run: {await: false, shell: {command: ls}}}",
         "{set: {b: 1}, input: {schema: {resource: {endpoint: 'https://x.example'}}}}",
-        "{call: http, with: {method: get, endpoint: {uri: 'https://x.example', authentication: {oauth2: {}}}}}",
+        "{call: http, with: {method: get, endpoint: {uri: 'https://x.example', authentication: {certificate: {}}}}}",
         "{listen: {to: {one: {with: {data: {a: '${ .b }'}}}}}}",
     ] {
         let rules = rules(one(task));
@@ -159,7 +185,7 @@ fn what_is_not_supported_is_refused_as_such() {
         "evaluate: {mode: loose}",
         "use: {extensions: []}",
         "use: {catalogs: {}}",
-        "use: {authentications: {x: {oidc: {}}}}",
+        "use: {authentications: {x: {oidc: {authority: 'https://x.example', grant: authorization_code}}}}",
     ] {
         assert_eq!(rules(parse(&format!("{body}{top}\n")))[0].0, "unsupported", "{top}");
     }
@@ -177,6 +203,7 @@ fn rules_of_the_whole_are_checked() {
         ("do: [{a: {wait: PT1S}}]\nschedule: {cron: 0 0 * * *, every: PT1H}", "schedule", "/schedule"),
         ("do: [{a: {wait: PT1S}}]\nschedule: {}", "schedule", "/schedule"),
         ("do: [{a: {wait: PT1S}}]\nschedule: {cron: 0 0 * *}", "schedule", "/schedule/cron"),
+        ("do: [{a: {wait: PT1S}}]\nschedule: {cron: 0 25 * * *}", "schedule", "/schedule/cron"),
         ("do: [{a: {wait: PT1S}}]\nschedule: {every: PT0S}", "schedule", "/schedule/every"),
         ("do: [{a: {wait: PT1S}}]\nuse: {retries: {x: {delay: soon}}}", "duration", "/use/retries/x/delay"),
         (
@@ -242,33 +269,6 @@ fn functions_are_inlined_where_they_are_called() {
 }
 
 #[test]
-fn the_workflows_that_it_may_run_are_listed_wherever_they_are_named() {
-    let run = |name: &str, version| {
-        format!("{{ run: {{ workflow: {{ namespace: n, name: {name}, version: {version} }} }} }}")
-    };
-    let source = format!(
-        "document: {{ dsl: 1.0.3, namespace: n, name: w, version: 1.0.0 }}
-use:
-  functions:
-    named: {}
-    unused: {}
-do:
-  - one: {}
-  - two: {{ for: {{ in: '${{ [1] }}' }}, do: [ {{ again: {} }} ] }}
-  - three: {{ call: named }}
-  - four: {{ call: outer:1.0.0@default }}",
-        run("in-named", "1.0.0"),
-        run("in-unused", "1.0.0"),
-        run("direct", "latest"),
-        run("direct", "latest"),
-    );
-    let outer = BTreeMap::from([("outer:1.0.0".to_owned(), run("in-catalog", "2.0.0"))]);
-    let definition = Definition::parse(&source, &outer).unwrap_or_else(|findings| panic!("{findings}"));
-    let names: Vec<_> = definition.workflows.iter().map(ToString::to_string).collect();
-    assert_eq!(names, ["n/direct:latest", "n/in-catalog:2.0.0", "n/in-named:1.0.0"]);
-}
-
-#[test]
 fn the_hash_covers_the_functions() {
     let text = format!("{HEAD}do: [{{a: {{call: 'f:1.0.0@default'}}}}]");
     let hash = |body: &str| {
@@ -280,25 +280,14 @@ fn the_hash_covers_the_functions() {
 }
 
 #[test]
-fn an_http_call_is_normalised() {
-    let with = "{method: get, endpoint: {uri: 'https://x.example/{id}', authentication: {bearer: {use: key}}}}";
-    let definition = one(&format!("{{call: http, with: {with}}}")).unwrap();
-    let TaskKind::Call(call) = &definition.workflow.body.0[0].kind else { panic!() };
-    assert!(matches!(&call.target, CallTarget::Host(name) if &*name.name == "http" && name.version.is_empty()));
-    let Template::Object(with) = &call.with else { panic!() };
-    let Template::Object(endpoint) = &with[1].1 else { panic!() };
-    assert!(matches!(&endpoint[0], (name, Template::Uri(_)) if name == "uri"));
-    assert_eq!(
-        format!("{:?}", endpoint[1]),
-        r#"("authentication", Object([("bearer", Object([("token", Expression(${ $secrets["key"].token }))]))]))"#
-    );
-}
-
-#[test]
 fn schedules_and_filters_are_typed() {
     let on = "{any: [{with: {type: a.b, source: 'https://x.example/.*', data: '${ .x > 1 }'}}]}";
     let definition = parse(&format!("do: [{{a: {{wait: PT1S}}}}]\nschedule: {{on: {on}}}")).unwrap();
-    let Some(Schedule::On(Events::Any(filters))) = &definition.workflow.schedule else { panic!() };
+    let Some(Trigger::On(Events::Any(filters))) =
+        definition.workflow.schedule.as_ref().map(|schedule| &schedule.trigger)
+    else {
+        panic!()
+    };
     assert_eq!(filters[0].event_type(), Some("a.b"));
     assert!(matches!(filters[0].with[1].1, Match::Pattern(_)));
     assert!(matches!(filters[0].with[2].1, Match::Expression(_)));

@@ -58,14 +58,15 @@ fn sorted(mut findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
 impl<'a> Parser<'a> {
     fn workflow(&mut self, at: &At<'a>) -> Parsed<(DefinitionId, Workflow)> {
         let mut fields = self.fields(at)?;
-        let header = fields.require(self, "document").and_then(|at| self.header(&at));
+        let document = fields.require(self, "document");
+        let header = document.as_ref().map_err(|refused| *refused).and_then(|at| self.header(at));
         let evaluated = fields.get("evaluate").map_or(Ok(()), |at| self.evaluate(&at));
         let reused = fields.get("use").map_or(Ok(()), |at| self.reuse(&at));
         let scope = Scope { moment: Moment::WorkflowInput, locals: Vec::new() };
         let input = self.input(fields.get("input"), &scope);
         let output = self.output(fields.get("output"), &scope.at(Moment::WorkflowOutput));
         let timeout = fields.get("timeout").map(|at| self.timeout(&at, &scope)).transpose();
-        let schedule = fields.get("schedule").map(|at| self.schedule(&at)).transpose();
+        let schedule = fields.get("schedule").map(|at| self.schedule(&at, document.as_ref().ok())).transpose();
         let body = fields.require(self, "do").and_then(|at| self.tasks(&at, &[]));
         let unused = self.check_unused();
         fields.finish(self)?;

@@ -2,7 +2,7 @@
 //!
 //! A fact about a step that is no longer there is of a branch that has ended meanwhile: it is recorded and changes nothing.
 
-use definitions::{Data, TaskKind};
+use definitions::{Data, ProcessResult, RunWorkflow, TaskKind};
 
 use super::{Broken, Machine, scope::check};
 use crate::{
@@ -150,7 +150,13 @@ impl Machine<'_> {
         }
         frame.body = Body::Nested; // nothing is left to cancel
         match outcome {
-            ChildOutcome::Completed { output } => self.leave_with(id, output.clone()),
+            ChildOutcome::Completed { output } => {
+                let task = self.task(&step.pointer)?;
+                let TaskKind::Run(RunWorkflow { result, .. }) = &task.kind else {
+                    return Err(format!("{step} is not a `run`"));
+                };
+                self.leave_with(id, returned(*result, output));
+            }
             ChildOutcome::Faulted { fault } => {
                 let fault = Fault { instance: Some(step.pointer.clone()), ..fault.clone() };
                 self.raise_at(id, fault);
@@ -177,5 +183,17 @@ impl Machine<'_> {
             Err(fault) => self.raise_at(id, fault),
         }
         Ok(())
+    }
+}
+
+/// What a `run` puts out of a workflow that has completed.
+fn returned(result: ProcessResult, output: &Data) -> Data {
+    let (code, stderr) = (Data::from(0), Data::from(""));
+    match result {
+        ProcessResult::Stdout => output.clone(),
+        ProcessResult::Stderr => stderr,
+        ProcessResult::Code => code,
+        ProcessResult::All => Data::from_entries([("code", code), ("stdout", output.clone()), ("stderr", stderr)]),
+        ProcessResult::None => Data::NULL,
     }
 }

@@ -59,6 +59,7 @@ impl Machine<'_> {
                 self.leave_to(parent, output, flow);
                 Ok(())
             }
+            Body::Listen(_) => self.iterated(parent, &output),
             _ => {
                 self.leave_with(parent, output);
                 Ok(())

@@ -1,10 +1,12 @@
 //! What an expression sees: the variables of the DSL and those of the frames around it.
 
-use definitions::{Data, Definition, Delay, Evaluator, Expression, ExpressionError, Limits, Schema, Template};
+use definitions::{
+    Data, Definition, Delay, Evaluator, EventFilter, Expression, ExpressionError, Limits, Schema, Template,
+};
 
 use super::Machine;
 use crate::{
-    Fault, FaultKind, RunId, Timestamp,
+    Fault, FaultKind, Run, RunId, Timestamp,
     function::marker,
     state::{Frame, FrameId, State},
 };
@@ -24,22 +26,29 @@ pub(super) struct Scope<'a> {
 impl Machine<'_> {
     /// The scope of a frame's own expressions.
     pub(super) fn scope(&self, id: FrameId) -> Scope<'_> {
-        let input = self.state.frames.get(&id).map_or(Data::NULL, |frame| frame.input.clone());
-        Scope { frame: Some(id), input, ..self.workflow_scope() }
+        self.workflow_scope().of_frame(id)
     }
 
     /// The scope of the workflow's own expressions.
     pub(super) fn workflow_scope(&self) -> Scope<'_> {
-        Scope {
-            run: self.id,
-            state: self.state,
-            definition: &self.definition,
-            evaluator: &self.evaluations,
-            frame: None,
-            input: self.state.input.clone(),
-            output: Data::NULL,
-            secrets: false,
-        }
+        Scope::new(self.id, self.state, &self.definition, &self.evaluations)
+    }
+}
+
+/// The scope of a frame of a run that is not at work.
+pub(super) fn of<'a>(run: &'a Run, id: FrameId, evaluator: &'a dyn Evaluator) -> Scope<'a> {
+    Scope::new(run.id, &run.state, &run.definition, evaluator).of_frame(id)
+}
+
+impl<'a> Scope<'a> {
+    fn new(run: RunId, state: &'a State, definition: &'a Definition, evaluator: &'a dyn Evaluator) -> Self {
+        let (input, output) = (state.input.clone(), Data::NULL);
+        Self { run, state, definition, evaluator, frame: None, input, output, secrets: false }
+    }
+
+    fn of_frame(self, id: FrameId) -> Self {
+        let input = self.state.frames.get(&id).map_or(Data::NULL, |frame| frame.input.clone());
+        Self { frame: Some(id), input, ..self }
     }
 }
 
@@ -84,6 +93,15 @@ impl Scope<'_> {
 
     pub(super) fn holds(&self, condition: Option<&Expression>, on: &Data) -> Result<Option<bool>, Fault> {
         condition.map(|condition| Ok(self.evaluate(condition, on)?.is_truthy())).transpose()
+    }
+
+    /// Whether an event satisfies a filter; a filter that fails on it does not match.
+    pub(super) fn accepts(&self, filter: &EventFilter, envelope: &Data) -> bool {
+        filter.matches(envelope, &|name| self.variable(name), self.evaluator).unwrap_or(false)
+    }
+
+    pub(super) fn evaluator(&self) -> &dyn Evaluator {
+        self.evaluator
     }
 
     pub(super) fn delay(&self, delay: &Delay, on: &Data) -> Result<chrono::TimeDelta, Fault> {
@@ -142,10 +160,11 @@ impl Scope<'_> {
     }
 
     fn task(&self, frame: &Frame) -> Data {
-        let name = frame.step.pointer.as_str().rsplit('/').next().unwrap_or_default();
+        let Some(task) = self.definition.task(&frame.step.pointer) else { return Data::NULL };
         Data::from_entries([
-            ("name", Data::from(name)),
+            ("name", Data::from(&*task.name)),
             ("reference", Data::from(frame.step.pointer.as_str())),
+            ("definition", task.definition.clone()),
             ("input", frame.raw_input.clone()),
             ("output", self.output.clone()),
             ("startedAt", date_time(frame.started_at)),

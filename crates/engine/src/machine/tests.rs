@@ -34,6 +34,7 @@ pub(super) struct Rehearsal {
     pub(super) now: Timestamp,
     facts: Vec<Fact>,
     pub(super) effects: Vec<Effect>,
+    inbox: Vec<(Step, usize, CloudEvent)>,
 }
 
 impl Rehearsal {
@@ -50,7 +51,7 @@ impl Rehearsal {
         let definition = Arc::new(definition);
         let run = Run::new(RunId(Uuid::from_u128(7)), Arc::clone(&definition));
         let now = "2026-01-01T00:00:00Z".parse().unwrap();
-        let mut rehearsal = Self { definition, run, now, facts: Vec::new(), effects: Vec::new() };
+        let mut rehearsal = Self { definition, run, now, facts: Vec::new(), effects: Vec::new(), inbox: Vec::new() };
         rehearsal.fact(FactBody::Started {
             semantics: SEMANTICS,
             input: input.into(),
@@ -108,7 +109,8 @@ impl Rehearsal {
         open
     }
 
-    /// Delivers an event as the router would: to every open subscription that it matches.
+    /// Delivers an event as the router would, to every open subscription that it may match; the run then takes what it wants
+    /// and leaves in the inbox what it is too busy for. Gives how many it took at once.
     pub(super) fn event(&mut self, kind: &str, subject: &str, data: Value) -> usize {
         let event = CloudEvent {
             id: format!("e{}", self.facts.len()),
@@ -121,20 +123,33 @@ impl Rehearsal {
             data: data.into(),
             extensions: serde_json::Map::new(),
         };
-        let matching: Vec<_> = self.subscriptions().into_iter().filter(|open| self.matches(open, &event)).collect();
-        for Subscription { step, filter, .. } in &matching {
-            self.fact(FactBody::EventReceived { step: step.clone(), filter: *filter, event: event.clone() });
+        let matching = self.subscriptions().into_iter().filter(|open| self.matches(open, &event));
+        let deliveries: Vec<_> = matching.map(|open| (open.step, open.filter, event.clone())).collect();
+        self.inbox.extend(deliveries);
+        self.read_inbox()
+    }
+
+    /// Takes what the run wants out of its inbox, as a drive does; gives how much it was.
+    pub(super) fn read_inbox(&mut self) -> usize {
+        let mut taken = 0;
+        for (step, filter, event) in std::mem::take(&mut self.inbox) {
+            if self.run.is_busy(&step) {
+                self.inbox.push((step, filter, event));
+            } else if self.run.wants(&step, filter, &event).unwrap() {
+                self.fact(FactBody::EventReceived { step, filter, event });
+                taken += 1;
+            }
         }
-        matching.len()
+        taken
     }
 
     fn matches(&self, subscription: &Subscription, event: &CloudEvent) -> bool {
         let task = self.definition.task(&subscription.step.pointer).unwrap();
         let definitions::TaskKind::Listen(listen) = &task.kind else { panic!("a listen") };
-        let Some(filter) = listen.strategy.filters().get(subscription.filter) else { return true };
+        let filter = listen.filter(subscription.filter).unwrap();
         let evaluator = definitions::InProcess::default();
         let envelope = event.envelope();
-        if !filter.matches(&envelope, &|_| Data::NULL, &evaluator).unwrap_or(false) {
+        if !filter.may_match(&envelope, &evaluator).unwrap_or(false) {
             return false;
         }
         let Ok(values) = filter.correlation(&envelope, &evaluator) else { return false };

@@ -1,37 +1,37 @@
 //! From the evaluated arguments of `call: http` to a request.
 
-use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use reqwest::{Method, RequestBuilder};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use url::Url;
 
 use super::Error;
-use crate::egress::Egress;
-use crate::secrets::Secrets;
+use super::authentication::Authentication;
+use crate::egress::{Answer, Egress};
 
 /// The arguments of `call: http`, evaluated.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Input {
-    pub(super) method: String,
-    endpoint: Endpoint,
+    pub(crate) method: String,
+    pub(crate) endpoint: Endpoint,
     #[serde(default)]
-    pub(super) headers: Map<String, Value>,
+    pub(crate) headers: Map<String, Value>,
     #[serde(default)]
-    query: Map<String, Value>,
+    pub(crate) query: Map<String, Value>,
     #[serde(default)]
-    body: Option<Value>,
+    pub(crate) body: Option<Value>,
     #[serde(default)]
-    pub(super) output: Output,
+    pub(crate) output: Output,
     #[serde(default)]
-    pub(super) redirect: bool,
+    pub(crate) redirect: bool,
 }
 
 /// What of the answer becomes the call's output.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Output {
+pub(crate) enum Output {
     /// The body in base64.
     Raw,
     /// The body, read by its type.
@@ -41,14 +41,14 @@ pub(super) enum Output {
     Response,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "`endpoint` must be a URL or {uri, authentication: basic or bearer}")]
-enum Endpoint {
+#[derive(Clone, Deserialize)]
+#[serde(untagged, expecting = "`endpoint` must be a URL or {uri, authentication}")]
+pub(crate) enum Endpoint {
     Uri(String),
     Full {
         uri: String,
         #[serde(default)]
-        authentication: Option<Authentication>,
+        authentication: Option<Box<Authentication>>,
     },
 }
 
@@ -59,71 +59,65 @@ impl std::fmt::Debug for Endpoint {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Authentication {
-    Basic(Basic),
-    Bearer(Bearer),
+impl Endpoint {
+    fn parts(&self) -> (&str, Option<&Authentication>) {
+        match self {
+            Self::Uri(uri) => (uri, None),
+            Self::Full { uri, authentication } => (uri, authentication.as_deref()),
+        }
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "`basic` must be {username, password} or {use}")]
-enum Basic {
-    Secret {
-        #[serde(rename = "use")]
-        name: String,
-    },
-    Inline {
-        username: String,
-        password: String,
-    },
-}
+impl Input {
+    /// Where the request goes.
+    pub(crate) fn url(&self) -> Result<Url, Error> {
+        url(self.endpoint.parts().0, &self.query)
+    }
 
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "`bearer` must be {token} or {use}")]
-enum Bearer {
-    Secret {
-        #[serde(rename = "use")]
-        name: String,
-    },
-    Inline {
-        token: String,
-    },
-}
-
-/// A secret for basic authentication: a JSON text with both parts.
-#[derive(Deserialize)]
-struct Credentials {
-    username: String,
-    password: String,
+    /// How the request says who it is from.
+    pub(super) fn authentication(&self) -> Option<&Authentication> {
+        self.endpoint.parts().1
+    }
 }
 
 pub(super) struct Prepared {
+    pub(super) method: Method,
     pub(super) url: Url,
-    pub(super) builder: RequestBuilder,
+    builder: Option<RequestBuilder>,
 }
 
-pub(super) fn prepare(egress: &Egress, secrets: &Secrets, input: &Input, key: &str) -> Result<Prepared, Error> {
-    let (uri, authentication) = match &input.endpoint {
-        Endpoint::Uri(uri) => (uri, None),
-        Endpoint::Full { uri, authentication } => (uri, authentication.as_ref()),
-    };
-    let url = url(uri, &input.query)?;
+impl Prepared {
+    /// Sends the request, which can be done once.
+    pub(super) async fn send(&mut self, egress: &Egress) -> Result<Answer, Error> {
+        let builder = self.builder.take().ok_or_else(|| Error::Input("the request has been sent".to_owned()))?;
+        Ok(egress.send(builder, &self.url).await?)
+    }
+}
+
+pub(super) fn prepare(
+    egress: &Egress,
+    input: &Input,
+    key: &str,
+    authorization: Option<&str>,
+) -> Result<Prepared, Error> {
+    let url = input.url()?;
     let method = Method::from_bytes(input.method.to_ascii_uppercase().as_bytes())
         .map_err(|_| Error::Input(format!("`method` {:?} is no HTTP method", input.method)))?;
-    let mut builder = egress.request(method, &url)?;
+    let mut builder = egress.request(method.clone(), &url)?;
     builder = builder.header("Idempotency-Key", key);
     for (name, value) in &input.headers {
         let (name, value) = header(name, value)?;
         builder = builder.header(name, value);
     }
-    if let Some(authentication) = authentication {
-        builder = authenticate(builder, secrets, authentication)?;
+    if let Some(authorization) = authorization {
+        let value = HeaderValue::from_str(authorization)
+            .map_err(|_| Error::Authentication("the credentials are no header value".to_owned()))?;
+        builder = builder.header(AUTHORIZATION, value);
     }
     if let Some(body) = &input.body {
         builder = attach(builder, body, has_content_type(input));
     }
-    Ok(Prepared { url, builder })
+    Ok(Prepared { method, url, builder: Some(builder) })
 }
 
 fn url(uri: &str, query: &Map<String, Value>) -> Result<Url, Error> {
@@ -151,7 +145,7 @@ fn header(name: &str, value: &Value) -> Result<(HeaderName, HeaderValue), Error>
 }
 
 /// A string, number or boolean as text.
-fn plain(value: &Value) -> Option<String> {
+pub(crate) fn plain(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
@@ -171,22 +165,4 @@ fn attach(builder: RequestBuilder, body: &Value, typed: bool) -> RequestBuilder 
         _ if typed => builder.body(body.to_string()),
         _ => builder.header("content-type", "application/json").body(body.to_string()),
     }
-}
-
-fn authenticate(
-    builder: RequestBuilder,
-    secrets: &Secrets,
-    authentication: &Authentication,
-) -> Result<RequestBuilder, Error> {
-    Ok(match authentication {
-        Authentication::Bearer(Bearer::Inline { token }) => builder.bearer_auth(token),
-        Authentication::Bearer(Bearer::Secret { name }) => builder.bearer_auth(secrets.resolve(name)?.expose()),
-        Authentication::Basic(Basic::Inline { username, password }) => builder.basic_auth(username, Some(password)),
-        Authentication::Basic(Basic::Secret { name }) => {
-            let secret = secrets.resolve(name)?;
-            let pair: Credentials = serde_json::from_str(secret.expose())
-                .map_err(|_| Error::Input(format!("the secret {name:?} must be {{username, password}} in JSON")))?;
-            builder.basic_auth(pair.username, Some(pair.password))
-        }
-    })
 }

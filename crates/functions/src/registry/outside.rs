@@ -3,32 +3,80 @@
 use std::time::Duration;
 
 use engine::{CallContext, Fault, FaultKind};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{Answer, Failed, Parts, arguments};
 use crate::generate::{self, Manifest};
-use crate::{http, mail};
+use crate::{http, mail, openapi, process, rpc};
 
 const SOON: Duration = Duration::from_secs(10);
 
 /// `call: http`.
 pub(super) fn http<'a>(parts: &'a Parts, context: &'a CallContext, input: Value) -> Answer<'a> {
     Box::pin(async move {
-        let input: http::Input = serde_json::from_value(input)
-            .map_err(|error| Failed::for_good(FaultKind::Configuration, format!("call: http: {error}")))?;
-        let called = http::call(&parts.egress, &parts.secrets, &input, &context.idempotency_key).await;
-        called.map_err(|error| {
-            let kind = match error.kind() {
-                "configuration" => FaultKind::Configuration,
-                "authentication" => FaultKind::Authentication,
-                "timeout" => FaultKind::Timeout,
-                _ => FaultKind::Communication,
+        let input: http::Input = configured("http", input)?;
+        let called = http::call(&parts.egress, &parts.tokens, &input, &context.idempotency_key).await;
+        called.map_err(|error| failed(&error))
+    })
+}
+
+/// `call: openapi`.
+pub(super) fn openapi<'a>(parts: &'a Parts, context: &'a CallContext, input: Value) -> Answer<'a> {
+    Box::pin(async move {
+        let input: openapi::Input = configured("openapi", input)?;
+        let called = openapi::call(&parts.egress, &parts.tokens, input, &context.idempotency_key).await;
+        called.map_err(|error| failed(&error))
+    })
+}
+
+/// `call: a2a`.
+pub(super) fn a2a<'a>(parts: &'a Parts, context: &'a CallContext, input: Value) -> Answer<'a> {
+    Box::pin(async move {
+        let input: rpc::AgentInput = configured("a2a", input)?;
+        let called = rpc::call_agent(&parts.egress, &parts.tokens, input, &context.idempotency_key).await;
+        called.map_err(|error| failed(&error))
+    })
+}
+
+/// `call: mcp`.
+pub(super) fn mcp<'a>(parts: &'a Parts, context: &'a CallContext, input: Value) -> Answer<'a> {
+    Box::pin(async move {
+        let input: rpc::ToolsInput = configured("mcp", input)?;
+        let called = rpc::call_tools(&parts.egress, &parts.tokens, input, &context.idempotency_key).await;
+        called.map_err(|error| failed(&error))
+    })
+}
+
+/// `run.shell` and `run.script`.
+pub(super) fn process<'a>(parts: &'a Parts, _: &'a CallContext, input: Value) -> Answer<'a> {
+    Box::pin(async move {
+        let input: process::Input = configured("run", input)?;
+        let limits = parts.processes.unwrap_or_default();
+        process::run(limits, &input).await.map_err(|error| {
+            let kind = match &error {
+                process::Error::Timeout(_) => FaultKind::Timeout,
+                _ => FaultKind::Runtime,
             };
-            let fault = Fault::new(kind, error.to_string()).with_status(error.status());
-            Failed { fault, retry: None }
+            Failed::for_good(kind, error)
         })
     })
+}
+
+fn configured<T: DeserializeOwned>(protocol: &str, input: Value) -> Result<T, Failed> {
+    serde_json::from_value(input)
+        .map_err(|error| Failed::for_good(FaultKind::Configuration, format!("call: {protocol}: {error}")))
+}
+
+fn failed(error: &http::Error) -> Failed {
+    let kind = match error.kind() {
+        "configuration" => FaultKind::Configuration,
+        "authentication" => FaultKind::Authentication,
+        "timeout" => FaultKind::Timeout,
+        "runtime" => FaultKind::Runtime,
+        _ => FaultKind::Communication,
+    };
+    Failed { fault: Fault::new(kind, error.to_string()).with_status(error.status()), retry: None }
 }
 
 /// `send-mail`: `{to, subject, text, html?}` → `{messageId}`.

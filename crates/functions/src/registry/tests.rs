@@ -16,11 +16,12 @@ async fn functions(root: &std::path::Path) -> Vec<Arc<dyn Function>> {
     config.python = "no-such-python".into();
     registry(Parts {
         egress: Egress::new(Policy::default()).expect("client"),
-        secrets: Secrets::default(),
+        tokens: crate::http::Tokens::default(),
         mailer: None,
         generator: CodeGenerator::Templates,
         forge: Arc::new(Local::open(config).await.expect("opened")),
         owner: "acme".to_owned(),
+        processes: None,
     })
 }
 

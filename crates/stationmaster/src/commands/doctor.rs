@@ -1,6 +1,6 @@
 //! `doctor`: whether everything that the service needs is there, and what to do about what is not.
 
-use std::{path::Path, process::Stdio};
+use std::process::Stdio;
 
 use serde_json::json;
 use store::Schema;
@@ -24,7 +24,7 @@ pub(crate) async fn doctor(output: Output, arguments: &cli::Service) -> Result<(
     let mut findings = vec![
         tool("git", &["--version"], "install git: the local forge keeps agents' code in git repositories").await,
         tool("python3", &["-c", "import venv, ensurepip, sys; print(sys.version.split()[0])"], PYTHON).await,
-        definitions(&arguments.home),
+        definitions(arguments),
         signing_secret(arguments),
     ];
     findings.extend(database(&arguments.database).await);
@@ -55,8 +55,8 @@ async fn tool(name: &'static str, arguments: &[&str], hint: &str) -> Finding {
     Finding { name, result }
 }
 
-fn definitions(home: &Path) -> Finding {
-    let catalogue = Catalogue::new(home, composition::host_functions());
+fn definitions(arguments: &cli::Service) -> Finding {
+    let catalogue = Catalogue::new(&arguments.home, composition::allowed_functions(arguments));
     let result = catalogue.check(&catalogue.workflows()).map_err(|error| error.to_string()).and_then(|checked| {
         let refused: Vec<_> = checked.iter().filter(|checked| checked.definition.is_err()).collect();
         match refused.first() {

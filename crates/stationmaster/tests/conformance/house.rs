@@ -193,11 +193,12 @@ impl House {
         let config = LocalConfig::new(self.forge.path(), nowhere, Arc::new(|| Timestamp::UNIX_EPOCH));
         let parts = functions::Parts {
             egress: Egress::new(policy)?,
-            secrets: Secrets::default(),
+            tokens: functions::http::Tokens::default(),
             mailer: None,
             generator: CodeGenerator::Templates,
             forge: Arc::new(Local::open(config).await?),
             owner: "agents".to_owned(),
+            processes: Some(functions::process::Limits::default()),
         };
         Ok(functions::registry(parts).into_iter().fold(Functions::new(), Functions::external))
     }

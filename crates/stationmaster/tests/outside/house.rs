@@ -140,11 +140,12 @@ impl House {
     pub(crate) fn work(&self) -> Working {
         let parts = functions::Parts {
             egress: Egress::new(Policy::default()).unwrap(),
-            secrets: Secrets::default(),
+            tokens: functions::http::Tokens::default(),
             mailer: Some(self.mailer()),
             generator: CodeGenerator::Templates,
             forge: Arc::clone(&self.yard) as Arc<dyn functions::forge::Forge>,
             owner: "agents".to_owned(),
+            processes: None,
         };
         let all = Functions::new().external(RequestGenesis::new(self.genesis.clone()));
         let all = functions::registry(parts).into_iter().fold(all, Functions::external);

@@ -36,6 +36,7 @@ pub(crate) struct PhaseRows {
     output: Vec<Option<String>>,
     fault: Vec<Option<String>>,
     reason: Vec<Option<String>>,
+    at: Vec<Timestamp>,
     ended: Vec<Uuid>,
 }
 
@@ -47,16 +48,23 @@ impl PhaseRows {
         if ended {
             self.ended.push(run.0);
         }
-        self.columns(run, name, ended.then_some(at), ending);
+        self.columns(run, name, (at, ended.then_some(at)), ending);
         Ok(())
     }
 
     /// The run is set aside until an operator retries it.
-    pub(crate) fn quarantine(&mut self, run: RunId, reason: &str) {
-        self.columns(run, "quarantined", None, Ending { reason: Some(reason.to_owned()), ..Ending::default() });
+    pub(crate) fn quarantine(&mut self, run: RunId, reason: &str, at: Timestamp) {
+        let ending = Ending { reason: Some(reason.to_owned()), ..Ending::default() };
+        self.columns(run, "quarantined", (at, None), ending);
     }
 
-    fn columns(&mut self, run: RunId, phase: &'static str, ended_at: Option<Timestamp>, ending: Ending) {
+    fn columns(
+        &mut self,
+        run: RunId,
+        phase: &'static str,
+        (at, ended_at): (Timestamp, Option<Timestamp>),
+        ending: Ending,
+    ) {
         let Ending { output, fault, reason } = ending;
         self.run.push(run.0);
         self.phase.push(phase);
@@ -64,6 +72,7 @@ impl PhaseRows {
         self.output.push(output);
         self.fault.push(fault);
         self.reason.push(reason);
+        self.at.push(at);
     }
 
     /// Sets the phases, and forgets what ended runs no longer need, their activations included.
@@ -78,7 +87,8 @@ impl PhaseRows {
             &self.ended_at as &[Option<Timestamp>],
             &self.output as &[Option<String>],
             &self.fault as &[Option<String>],
-            &self.reason as &[Option<String>]
+            &self.reason as &[Option<String>],
+            &self.at
         )
         .execute(&mut *connection)
         .await?;

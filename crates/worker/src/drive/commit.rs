@@ -2,7 +2,7 @@
 
 use std::{ops::ControlFlow, sync::Arc, time::Instant};
 
-use engine::{Effect, Phase};
+use engine::Effect;
 use store::{Committed, Flush, Hint, Then};
 
 use super::{Drive, End, Onward, Stop};
@@ -47,9 +47,9 @@ impl Drive<'_> {
         }
     }
 
-    /// Whether messages that waited for the run to be resumed can be taken after this batch.
+    /// Whether messages that had to wait can be taken after this batch.
     fn has_unread(&self, batch: &Batch) -> bool {
-        batch.messages() < self.messages.len() && matches!(batch.run.phase(), Phase::Running)
+        self.messages.iter().any(|message| batch.leaves(message))
     }
 
     /// A snapshot, if enough has gathered since the last; a run that parks is likely to be read back, so less is enough.

@@ -134,3 +134,69 @@ async fn a_timer_in_the_database_is_waited_for_and_not_polled_for() {
     house.phase(run, "completed").await;
     worker.stop().await;
 }
+
+#[tokio::test]
+async fn events_that_come_during_an_iteration_wait_in_the_inbox_and_survive_a_crash() {
+    let house = House::build().await;
+    let definition = house
+        .define(
+            "stream",
+            "do:
+  - hear:
+      listen: { to: { any: [ { with: { type: com.example.line } } ], until: { one: { with: { type: com.example.end } } } } }
+      foreach:
+        item: line
+        do: [ { work: { call: before:1.0.0@default, with: { n: '${ $line }', at: '${ $index }' } } } ]",
+        )
+        .await;
+    let slow = gate();
+    let worker = house.work(Functions::new().external(slow.clone()));
+    let run = house.start(definition, json!({})).await;
+    house.parked(run).await;
+    house.publish("l1", "com.example.line", json!(1)).await;
+    slow.called(1).await;
+    house.publish("l2", "com.example.line", json!(2)).await;
+    house.publish("end", "com.example.end", json!(null)).await;
+    house.publish("l3", "com.example.line", json!(3)).await;
+    house.committed("routed l3").await;
+    assert_eq!(house.history(run).await, ["started", "continued", "event_received"], "one at a time");
+    worker.stop().await;
+    house.sql("delete from snapshots").await;
+
+    slow.let_go();
+    slow.let_go();
+    let worker = house.work(Functions::new().external(slow.clone()));
+    assert_eq!(house.output(run).await, json!([{"n": 1, "at": 0}, {"n": 2, "at": 1}]));
+    let history = house.history(run).await;
+    let expected = [
+        "started",
+        "continued",
+        "event_received",
+        "call_completed",
+        "event_received",
+        "call_completed",
+        "event_received",
+    ];
+    assert_eq!(history, expected);
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_filter_that_reads_the_context_is_decided_by_its_run() {
+    let house = House::build().await;
+    let definition = house
+        .define(
+            "picky",
+            "do:
+  - keep: { set: { order: A1 }, export: { as: . } }
+  - hear: { listen: { to: { one: { with: { type: com.example.paid, data: '${ .order == $context.order }' } } } } }",
+        )
+        .await;
+    let worker = house.work(Functions::new());
+    let run = house.start(definition, json!({})).await;
+    house.parked(run).await;
+    house.publish("e0", "com.example.paid", json!({"order": "B2"})).await;
+    house.publish("e1", "com.example.paid", json!({"order": "A1"})).await;
+    assert_eq!(house.output(run).await, json!([{"order": "A1"}]));
+    worker.stop().await;
+}

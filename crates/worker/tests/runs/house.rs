@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use cluster::testing::TestDatabase;
 use definitions::{Catalog, ContentHash, Data, Definition, FunctionName, Resolution};
-use engine::{CloudEvent, Fact, OrgId, RunId, Secrets, Timestamp};
+use engine::{CloudEvent, Fact, OrgId, RunId, Secrets};
 use serde_json::{Value, json};
 use sqlx::postgres::{PgListener, PgPool};
 use store::{
@@ -111,10 +111,15 @@ impl House {
 
     /// Registers `test/<name>:1.0.0` with the given rest of a document.
     pub(crate) async fn define(&self, name: &str, body: &str) -> ContentHash {
-        let source = format!("document: {{ dsl: '1.0.3', namespace: test, name: {name}, version: '1.0.0' }}\n{body}");
-        let definition = Definition::parse(&source, &Host).unwrap_or_else(|findings| panic!("{findings}"));
+        let head = format!("document: {{ dsl: '1.0.3', namespace: test, name: {name}, version: '1.0.0' }}");
+        self.register(&format!("{head}\n{body}"), "1970-01-01T00:00:00Z").await
+    }
+
+    /// Registers a document at a time.
+    pub(crate) async fn register(&self, source: &str, at: &str) -> ContentHash {
+        let definition = Definition::parse(source, &Host).unwrap_or_else(|findings| panic!("{findings}"));
         let mut transaction = self.store.begin(ORG).await.unwrap();
-        store::definitions::register(&mut transaction, ORG, &definition, "test", Timestamp::UNIX_EPOCH).await.unwrap();
+        store::definitions::register(&mut transaction, ORG, &definition, "test", at.parse().unwrap()).await.unwrap();
         transaction.commit().await.unwrap();
         definition.hash
     }
@@ -234,6 +239,17 @@ impl House {
         let mut connection = self.admin().acquire().await.unwrap();
         store::clock::set(&mut connection, now.parse().unwrap(), factor).await.unwrap();
         self.hints.give(Hint::Queue("default".into()));
+    }
+
+    /// Waits until a count is reached.
+    pub(crate) async fn counts(&self, count: i64, query: &'static str) {
+        let reached = async {
+            while self.count(query).await < count {
+                tokio::task::yield_now().await;
+            }
+        };
+        let reached = tokio::time::timeout(PATIENCE * 3, reached).await;
+        assert!(reached.is_ok(), "`{query}` never reached {count}");
     }
 
     /// Runs a statement as the superuser.

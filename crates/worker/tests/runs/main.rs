@@ -11,4 +11,5 @@ mod crashes;
 mod events;
 mod functions;
 mod house;
+mod schedules;
 mod scripts;

@@ -68,10 +68,12 @@ impl World<'_> {
 
     pub(super) fn deliver(&mut self, member: usize, subscription: &Subscription, number: usize) {
         let Some(event) = self.events.get(number).cloned() else { return };
-        let Member { run, open, used, .. } = &mut self.members[member];
-        let wanted =
-            open.contains(subscription) && run.wants(&subscription.step, subscription.filter, &event) == Ok(true);
-        if wanted {
+        let Member { run, open, used, held, .. } = &mut self.members[member];
+        if open.contains(subscription) && run.is_busy(&subscription.step) {
+            held.push((subscription.clone(), number)); // until it is done with the event before
+            return;
+        }
+        if open.contains(subscription) && run.wants(&subscription.step, subscription.filter, &event) == Ok(true) {
             used.insert(number);
             let (step, filter) = (subscription.step.clone(), subscription.filter);
             self.fact(member, FactBody::EventReceived { step, filter, event });

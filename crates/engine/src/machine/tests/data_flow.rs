@@ -58,10 +58,10 @@ fn descriptors_come_from_the_facts() {
 do:
   - t: { set: { ref: '${ $task.reference }', name: '${ $task.name }', at: '${ $task.startedAt.iso8601 }',
       epoch: '${ $workflow.startedAt.epoch.seconds }', id: '${ $workflow.id }', def: '${ $workflow.definition.document.name }',
-      runtime: '${ $runtime.name }' } }
+      runtime: '${ $runtime.name }', kinds: '${ $task.definition | keys }' } }
 ";
     let expected = json!({"ref": "/do/0/t", "name": "t", "at": "2026-01-01T00:00:00Z", "epoch": 1_767_225_600,
-        "id": "00000000-0000-0000-0000-000000000007", "def": "rehearsal", "runtime": "stationmaster"});
+        "id": "00000000-0000-0000-0000-000000000007", "def": "rehearsal", "runtime": "stationmaster", "kinds": ["set"]});
     assert_eq!(outputs(body, json!({})), expected);
 }
 

@@ -195,3 +195,24 @@ do:
     assert_eq!(run.output(), json!({"child": "done"}));
     assert_eq!(run.effects.len(), 1, "a child that has ended is not cancelled");
 }
+
+#[test]
+fn a_run_puts_out_what_it_is_asked_to_return() {
+    for (result, expected) in [
+        ("stdout", json!({"a": 1})),
+        ("code", json!(0)),
+        ("stderr", json!("")),
+        ("all", json!({"code": 0, "stdout": {"a": 1}, "stderr": ""})),
+        ("none", json!(null)),
+    ] {
+        let body = format!(
+            "do: [ {{ c: {{ run: {{ return: {result}, workflow: {{ namespace: test, name: child, version: '1.0.0' }} }} }} }} ]"
+        );
+        let mut run = Rehearsal::start(&body, json!({}));
+        let [Effect::StartChild { step, child, .. }] = &run.effects[..] else { panic!("{:?}", run.effects) };
+        let (step, child) = (step.clone(), *child);
+        let outcome = crate::ChildOutcome::Completed { output: json!({"a": 1}).into() };
+        run.fact(FactBody::ChildEnded { step, child, outcome });
+        assert_eq!(run.output(), expected, "{result}");
+    }
+}
