@@ -1,7 +1,8 @@
 //! `review-handoff:1.0.0`: where a handoff stands when its review begins.
 //!
 //! The review's run starts a moment after the submission, and a run never sees events from before its start: a reviewer who
-//! was faster would be waited for in vain. What this returns for a decided handoff is what its event said.
+//! was faster would be waited for in vain. What this returns for a decided handoff is what its event said. A decision that is
+//! under way is waited for; one that comes later is published after the run's start, whenever its request came.
 
 use engine::CallContext;
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,7 @@ impl Handler for ReviewHandoff {
     type Output = Output;
 
     async fn handle(&self, connection: &mut Connection, context: &CallContext, input: Input) -> Result<Output, Error> {
+        handoffs::rows::hold(connection, context.org, input.handoff_id).await?;
         let handoff = handoffs::show(connection, context.org, input.handoff_id).await?;
         Ok(Output {
             handoff_id: input.handoff_id,

@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 use engine::CloudEvent;
 use serde_json::json;
-use store::{Connection, events};
+use store::{Connection, clock, events};
 
 use super::checklist::Checklist;
 use super::rows::{self, Handoff};
@@ -70,7 +70,9 @@ pub async fn decide(
     rows::decide(connection, actor.org, handoff, &state, review.notes.as_deref(), now).await?;
     let details = json!({"handoff_id": handoff});
     transition::apply(connection, &cause, &mut creation, event, details, now).await?;
-    events::publish(connection, actor.org, &decided(&found, &state, actor, now), now).await?;
+    // Later than whatever saw the handoff undecided, which the lock has kept waiting or has waited for.
+    let received = clock::read(connection).await?.now();
+    events::publish(connection, actor.org, &decided(&found, &state, actor, now), received).await?;
     let details = json!({
         "agent_id": found.agent_id,
         "state": state,

@@ -1,5 +1,6 @@
 //! Handing over: submitted, accepted, sent back, by whom, and how often.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use platform::access::Role;
 use platform::handoffs::{self, Decision, HandoffView, Options, Review};
 use platform::{Actor, Error, HandoffId};
@@ -189,4 +190,30 @@ async fn the_run_of_a_review_learns_of_a_decision_that_came_first() {
     decide(&world, &world.engineer(), handoff, &reject("no runbook")).await.unwrap();
     let after = done(world.call(requested.run_id, "review-handoff", input).await);
     assert_eq!((&after["decision"], &after["reason"]), (&json!("rejected"), &json!("no runbook")));
+}
+
+/// Neither does one who is just deciding get past it: their event must not seem to be from before the run.
+#[tokio::test]
+async fn the_run_of_a_review_and_a_decision_at_the_same_time_do_not_miss_each_other() {
+    let world = World::new().await;
+    let requested = world.agent_at("Ada", "deployment_ready").await;
+    let handoff = world.hand_over(requested.agent_id).await.unwrap().handoff_id;
+    let (run, input) = (requested.run_id, json!({"handoffId": handoff}));
+    let (engineer, review) = (world.engineer(), reject("no runbook"));
+
+    let mut begun = world.begin().await;
+    let early = done(world.call_in(&mut begun, run, "review-handoff", input.clone()).await);
+    assert_eq!(early["decision"], Value::Null);
+    world.execute("update clock set engine_origin = engine_origin + interval '1 hour'").await;
+    world.second_waits(begun, decide(&world, &engineer, handoff, &review)).await.unwrap();
+    let received = "select received_at from events where type = $1";
+    let received: DateTime<Utc> =
+        sqlx::query_scalar(received).bind(handoffs::DECIDED).fetch_one(&world.admin).await.unwrap();
+    assert_eq!(received, now() + TimeDelta::hours(1), "its request's time would be from before the run");
+
+    let again = world.hand_over(requested.agent_id).await.unwrap().handoff_id;
+    let mut deciding = world.begin().await;
+    handoffs::decide(&mut deciding, &engineer, again, &review, Options::default(), now()).await.unwrap();
+    let late = world.second_waits(deciding, world.call(run, "review-handoff", json!({"handoffId": again}))).await;
+    assert_eq!(done(late)["decision"], "rejected");
 }
