@@ -13,6 +13,8 @@ use crate::{Failure, yaml};
 pub(crate) struct Cast {
     /// What is in every input, and in the data of every event.
     everywhere: Map<String, Value>,
+    /// The secrets that the operator has configured.
+    pub(crate) secrets: BTreeMap<String, String>,
     /// By heading: where a snippet that is no whole workflow stands in one. The text `SNIPPET` is its place.
     frames: BTreeMap<String, Value>,
     /// By name.
@@ -29,6 +31,9 @@ pub(crate) struct Part {
     /// How it ends; it completes where nothing else is said.
     #[serde(default)]
     pub(crate) end: Expected,
+    /// A program that must be installed.
+    #[serde(default)]
+    pub(crate) requires: Option<String>,
     /// Why it ends so, where that needs a word.
     #[serde(default)]
     pub(crate) why: Option<String>,

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 
-use definitions::{Data, Definition, DefinitionId, Diagnostic, Diagnostics, EventFilter, Match, TaskKind};
+use definitions::{
+    Data, Definition, DefinitionId, Diagnostic, Diagnostics, EventFilter, Match, Severity, TaskKind, Trigger,
+};
 use engine::RunId;
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
@@ -10,7 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     Failure, Outcome,
     cast::{Cast, Expected},
-    house::{House, Shelf, Wait},
+    house::{House, Outside, Shelf, Wait},
     spec::Document,
     world, yaml,
 };
@@ -57,23 +59,27 @@ impl Judge {
         {
             return Ok(Outcome::Refused(first, expected.why));
         }
-        if findings.0.iter().all(|finding| may_be_refused(json, finding)) {
+        let mut errors = findings.0.iter().filter(|finding| finding.severity == Severity::Error);
+        if errors.all(|finding| may_be_refused(json, finding)) {
             return Ok(Outcome::Refused(first, None));
         }
         Err(Failure::new(format!("it is refused: {first}")))
     }
 
     async fn run(&self, document: &Document, definition: Arc<Definition>) -> Result<Outcome, Failure> {
-        if definition.workflow.schedule.is_some() {
-            return Err(Failure::new("`schedule` starts nothing yet"));
+        let part = self.cast.part(&document.name);
+        if let Some(program) = part.requires.as_ref().filter(|program| !is_installed(program)) {
+            return Ok(Outcome::Needs(program.clone()));
         }
-        let mut house = House::build(world::hosts(&document.text, self.stand_in), false).await?;
+        let mut house = House::build(self.outside(&definition.source), false).await?;
         for id in &definition.workflows {
             house.register(&stub(id)?).await?;
         }
         house.register(&definition).await?;
-        let part = self.cast.part(&document.name);
-        let run = house.start(&definition, part.input.clone()).await?;
+        let run = match &definition.workflow.schedule {
+            None => house.start(&definition, part.input.clone()).await?,
+            Some(schedule) => self.trigger(&mut house, &schedule.trigger).await?,
+        };
         let rounds = self.drive(&mut house, &definition, run).await?;
         let shown = house.show(run).await?;
         match (part.end, shown.phase.as_str(), &shown.fault) {
@@ -101,6 +107,28 @@ impl Judge {
         }
     }
 
+    /// What a document finds outside the service.
+    fn outside(&self, text: &str) -> Outside {
+        let secrets = self.cast.secrets.clone();
+        let mut hosts = world::hosts(text, self.stand_in);
+        hosts.extend(secrets.values().flat_map(|secret| world::hosts(secret, self.stand_in)));
+        Outside { hosts, secrets }
+    }
+
+    /// Lets a schedule start a run: its time comes, or its event.
+    async fn trigger(&self, house: &mut House, trigger: &Trigger) -> Result<RunId, Failure> {
+        house.settle().await?;
+        if let Trigger::On(strategy) = trigger {
+            for filter in strategy.filters() {
+                house.publish(self.event_for(Some(filter))).await?;
+            }
+        } else if let Some(due) = house.due().await? {
+            house.set_clock(due).await?;
+        }
+        house.settle().await?;
+        house.scheduled().await?.ok_or_else(|| Failure::new("its schedule starts nothing"))
+    }
+
     /// Gives a run whatever it waits for, until it ends or a number of rounds have passed; that number.
     async fn drive(&self, house: &mut House, definition: &Definition, run: RunId) -> Result<usize, Failure> {
         for round in 0..ROUNDS {
@@ -124,16 +152,19 @@ impl Judge {
 
     /// An event that a wait takes.
     fn event(&self, definition: &Definition, wait: &Wait) -> Value {
+        match definition.task(&wait.pointer.as_str().into()).map(|task| &task.kind) {
+            Some(TaskKind::Listen(listen)) => self.event_for(listen.filter(wait.filter)),
+            _ => self.event_for(None),
+        }
+    }
+
+    /// An event that a filter accepts.
+    fn event_for(&self, filter: Option<&EventFilter>) -> Value {
         let mut event = Map::from_iter([
             ("type".to_owned(), json!("com.example.anything")),
             ("data".to_owned(), self.cast.event_data()),
         ]);
-        let task = definition.task(&wait.pointer.as_str().into());
-        if let Some(TaskKind::Listen(listen)) = task.map(|task| &task.kind)
-            && let Some(filter) = listen.strategy.filters().get(wait.filter)
-        {
-            event.extend(literals(filter));
-        }
+        event.extend(filter.into_iter().flat_map(literals));
         Value::Object(event)
     }
 }
@@ -157,19 +188,23 @@ fn stub(id: &DefinitionId) -> Result<Definition, Failure> {
 }
 
 /// Whether a finding names one of the few features that may be refused: messages by anything but HTTP, tools over the standard
-/// streams of a process, functions from anywhere, containers where no engine is installed.
+/// streams of a process, functions from anywhere, containers.
 fn may_be_refused(json: &Value, finding: &Diagnostic) -> bool {
     let task = finding.pointer.as_str().rsplit_once("/call").and_then(|(task, _)| json.pointer(task));
     let by_http = task.and_then(|task| task.pointer("/with/protocol")).is_some_and(|protocol| protocol == "http");
     let message = &finding.message;
     let named = |feature: &str| message.contains(feature);
-    let container = finding.pointer.as_str().ends_with("/run/container") && !has_container_engine();
-    finding.rule == "unsupported" && ((named("asyncapi") && !by_http) || named("stdio") || named("URL") || container)
+    finding.rule == "unsupported"
+        && ((named("asyncapi") && !by_http)
+            || named("MCP over the standard input")
+            || named("by URL")
+            || named("run.container"))
 }
 
-fn has_container_engine() -> bool {
+/// Whether a program is installed on this machine.
+fn is_installed(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|place| ["docker", "podman"].iter().any(|engine| place.join(engine).exists()))
+    std::env::split_paths(&path).any(|place| place.join(program).exists())
 }
 
 /// That printing a definition and reading it again loses nothing.

@@ -2,7 +2,9 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fs,
     net::SocketAddr,
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -14,6 +16,8 @@ use functions::{
     egress::{Egress, Policy},
     forge::local::{Config as LocalConfig, Local, Webhook},
     generate::CodeGenerator,
+    http::Tokens,
+    process,
     secrets::Secrets,
 };
 use serde_json::{Value, json};
@@ -31,7 +35,10 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use uuid::Uuid;
 use worker::{Config, Functions, Queue, Worker};
 
-use crate::Failure;
+use crate::{
+    Failure,
+    sql::{AFTERMATH, BUSY, PACE, SIGNALS},
+};
 
 /// How long a case waits for a signal before it fails.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -41,58 +48,6 @@ const ORG: OrgId = OrgId(Uuid::from_u128(1));
 
 /// When everything begins.
 const START: &str = "2026-03-01T09:00:00Z";
-
-/// Says that something was committed; for tests only.
-const SIGNALS: &str = r"
-create function signal() returns trigger language plpgsql as $$
-begin
-    perform pg_notify('committed', '');
-    return null;
-end $$;
-create trigger signal after insert or update or delete on activations for each statement execute function signal();
-create trigger signal after update on runs for each statement execute function signal();
-create trigger signal after update on events for each statement execute function signal();
-create trigger signal after update on subscriptions for each statement execute function signal();
-";
-
-/// Lets a worker commit facts once, and keeps it waiting at the next commit until it is killed; for tests only. Without a
-/// number of commits that are left, nothing is kept waiting.
-const PACE: &str = r"
-create table pace as select null::integer as commits;
-grant select, update on pace to public;
-create function pace() returns trigger language plpgsql as $$
-declare
-    remaining integer;
-begin
-    if current_user <> 'stationmaster_worker' then
-        return null;
-    end if;
-    update pace set commits = commits - 1 returning commits into remaining;
-    if remaining < 0 then
-        perform pg_advisory_xact_lock_shared(1);
-    elsif remaining >= 0 then
-        perform pg_notify('committed', 'facts');
-    end if;
-    return null;
-end $$;
-create trigger pace before insert on facts for each statement execute function pace();
-";
-
-/// What a worker has to do before nothing happens by itself any more.
-const BUSY: &str = "
-select exists (select from activations a join runs r using (run_id)
-               where a.lease is not null or (a.due_at <= engine_now() and r.phase = 'running'))
-    or exists (select from events where not routed)
-    or exists (select from subscriptions where not scanned)
-    or exists (select from inbox i join runs r using (run_id) where r.phase = 'running')
-";
-
-/// What is left of a worker that is gone: its connections end (those of the test are made again), and its leases expire.
-const AFTERMATH: &str = "
-select pg_terminate_backend(pid, 60000) from pg_stat_activity
-where datname = current_database() and application_name = 'stationmaster';
-update activations set lease_until = '2000-01-01' where lease is not null;
-";
 
 /// The database and a worker on it.
 pub(crate) struct House {
@@ -105,10 +60,20 @@ pub(crate) struct House {
     killed_after: u64,
     _listening: [AbortOnDropHandle<()>; 2],
     worker: Option<AbortOnDropHandle<Result<(), worker::Error>>>,
-    hosts: BTreeMap<String, SocketAddr>,
+    outside: Outside,
+    secrets: Arc<Secrets>,
     forge: tempfile::TempDir,
     database: TestDatabase,
     events: usize,
+}
+
+/// What there is outside the service.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Outside {
+    /// The origins that are served by a stand-in.
+    pub(crate) hosts: BTreeMap<String, SocketAddr>,
+    /// The secrets that the operator has configured, by name.
+    pub(crate) secrets: BTreeMap<String, String>,
 }
 
 /// What was heard of commits.
@@ -127,10 +92,18 @@ pub(crate) struct Wait {
 }
 
 /// The catalogue of functions: those written in the DSL that a case brings along, and the host's.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Shelf {
     pub(crate) sources: BTreeMap<String, String>,
     pub(crate) host: BTreeSet<FunctionName>,
+}
+
+impl Default for Shelf {
+    /// What an operator has who lets definitions run programs.
+    fn default() -> Self {
+        let name = |name: &str| FunctionName { name: name.into(), version: "".into() };
+        Self { sources: BTreeMap::new(), host: ["shell", "script"].map(name).into() }
+    }
 }
 
 impl Catalog for Shelf {
@@ -142,8 +115,8 @@ impl Catalog for Shelf {
 }
 
 impl House {
-    /// Builds it; `hosts` are the origins that are served by a stand-in. With `interrupted`, a worker lives for one commit.
-    pub(crate) async fn build(hosts: BTreeMap<String, SocketAddr>, interrupted: bool) -> Result<Self, Failure> {
+    /// Builds it. With `interrupted`, a worker lives for one commit.
+    pub(crate) async fn build(outside: Outside, interrupted: bool) -> Result<Self, Failure> {
         let database = TestDatabase::create(&format!("conformance_{}", Store::schema_name()), async |pool: PgPool| {
             Store::new((*pool.connect_options()).clone(), PoolSizes::default()).migrate().await?;
             sqlx::raw_sql(SIGNALS).execute(&pool).await?;
@@ -167,6 +140,7 @@ impl House {
         let _listening =
             [AbortOnDropHandle::new(tokio::spawn(hinting)), AbortOnDropHandle::new(tokio::spawn(listening))];
         let forge = tempfile::tempdir()?;
+        let secrets = Arc::new(secrets(forge.path(), &outside.secrets)?);
         let barrier = if interrupted { Some(barrier(&database).await?) } else { None };
         let mut house = Self {
             store,
@@ -176,7 +150,8 @@ impl House {
             killed_after: 0,
             _listening,
             worker: None,
-            hosts,
+            outside,
+            secrets,
             forge,
             database,
             events: 0,
@@ -188,17 +163,17 @@ impl House {
 
     /// The functions as the service has them, over the stand-ins.
     async fn functions(&self) -> Result<Functions, Failure> {
-        let policy = Policy { host_map: self.hosts.clone(), ..Policy::default() };
+        let policy = Policy { host_map: self.outside.hosts.clone(), ..Policy::default() };
         let nowhere = Webhook { url: "http://127.0.0.1:9/".parse()?, secret: "env:PATH".parse()? };
         let config = LocalConfig::new(self.forge.path(), nowhere, Arc::new(|| Timestamp::UNIX_EPOCH));
         let parts = functions::Parts {
             egress: Egress::new(policy)?,
-            tokens: functions::http::Tokens::default(),
+            tokens: Tokens::default(),
             mailer: None,
             generator: CodeGenerator::Templates,
             forge: Arc::new(Local::open(config).await?),
             owner: "agents".to_owned(),
-            processes: Some(functions::process::Limits::default()),
+            processes: Some(process::Limits::default()),
         };
         Ok(functions::registry(parts).into_iter().fold(Functions::new(), Functions::external))
     }
@@ -211,7 +186,7 @@ impl House {
             ..Config::default()
         };
         let store = Store::new(self.database.connect_options(), PoolSizes::default());
-        let worker = Worker::new(store, self.hints.clone(), functions, Arc::new(Secrets::default()), config);
+        let worker = Worker::new(store, self.hints.clone(), functions, Arc::clone(&self.secrets) as Arc<_>, config);
         self.worker = Some(AbortOnDropHandle::new(tokio::spawn(worker.run(CancellationToken::new()))));
         Ok(())
     }
@@ -340,7 +315,14 @@ impl House {
 
     /// The nearest time that a run waits for.
     pub(crate) async fn due(&self) -> Result<Option<Timestamp>, Failure> {
-        Ok(sqlx::query_scalar("select min(due_at) from activations").fetch_one(self.database.pool()).await?)
+        let nearest = "select least((select min(due_at) from activations), (select min(due_at) from schedules))";
+        Ok(sqlx::query_scalar(nearest).fetch_one(self.database.pool()).await?)
+    }
+
+    /// The run that a schedule has started first.
+    pub(crate) async fn scheduled(&self) -> Result<Option<RunId>, Failure> {
+        let first = "select run_id from runs where parent_run is null order by created_at, run_id limit 1";
+        Ok(sqlx::query_scalar(first).fetch_optional(self.database.pool()).await?.map(RunId))
     }
 
     /// The waits for events that are open, the oldest first.
@@ -354,6 +336,17 @@ impl House {
         };
         rows.into_iter().map(wait).collect()
     }
+}
+
+/// Secrets in files, as an operator configures them.
+fn secrets(directory: &Path, values: &BTreeMap<String, String>) -> Result<Secrets, Failure> {
+    let mut references = Vec::new();
+    for (name, value) in values {
+        let file = directory.join(format!("{name}.secret"));
+        fs::write(&file, value)?;
+        references.push((name.as_str(), format!("file:{}", file.display())));
+    }
+    Ok(Secrets::new(references.iter().map(|(name, reference)| (*name, reference.as_str())))?)
 }
 
 /// Holds the lock that workers wait for at their second commit.

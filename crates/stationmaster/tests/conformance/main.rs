@@ -19,6 +19,7 @@ mod house;
 mod profile;
 mod scenario;
 mod spec;
+mod sql;
 mod steps;
 mod world;
 
@@ -50,6 +51,8 @@ pub(crate) enum Outcome {
     Invalid(String),
     /// The snippet is no part of a definition.
     Data,
+    /// It cannot be said: a program that the document runs is not installed here.
+    Needs(String),
 }
 
 /// One line of the report.
@@ -169,6 +172,9 @@ async fn play(case: Case, judge: Option<Arc<Judge>>) -> (Case, Verdict) {
 /// How a case ended, as the report says it.
 struct Verdict(Result<Outcome, Failure>);
 
+/// What stands for the outcome of a case that this machine cannot play.
+pub(crate) const NEEDS: &str = "cannot be told here, for want of";
+
 /// What stands before the reason why a case is not as it should be.
 const NOT_YET: &str = "**not yet**";
 
@@ -187,6 +193,7 @@ impl fmt::Display for Verdict {
             Ok(Outcome::Refused(finding, why)) => write!(f, "refused: {finding}{}", because(why)),
             Ok(Outcome::Invalid(finding)) => write!(f, "not valid: {finding}"),
             Ok(Outcome::Data) => f.write_str("no definition"),
+            Ok(Outcome::Needs(program)) => write!(f, "{NEEDS} `{program}`"),
             Err(failure) => write!(f, "{NOT_YET}: {failure}"),
         }
     }

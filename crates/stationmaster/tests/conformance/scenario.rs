@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::{
     Failure,
     gherkin::Scenario,
-    house::{House, Shelf},
+    house::{House, Outside, Shelf},
     steps::{End, Order, Step},
     world,
 };
@@ -41,7 +41,8 @@ pub(crate) async fn play(scenario: &Scenario, stand_in: SocketAddr, play: Play) 
         Step::Define(text) | Step::DefineAnother(text) => Some(world::hosts(text, stand_in)),
         _ => None,
     });
-    let house = House::build(texts.flatten().collect(), play == Play::Interrupted).await?;
+    let outside = Outside { hosts: texts.flatten().collect(), ..Outside::default() };
+    let house = House::build(outside, play == Play::Interrupted).await?;
     let timed = steps.iter().any(|step| matches!(step, Step::Advance(_)));
     let (shelf, input) = (Shelf::default(), Value::Object(serde_json::Map::new()));
     let mut stage = Stage { house, shelf, definition: None, input, run: None, timed };
@@ -118,9 +119,6 @@ impl Stage {
     async fn define(&self, text: &str) -> Result<Arc<Definition>, Failure> {
         let definition =
             Definition::parse(text, &self.shelf).map_err(|findings| Failure::new(crate::first(&findings)))?;
-        if definition.workflow.schedule.is_some() {
-            return Err(Failure::new("`schedule` starts nothing yet"));
-        }
         self.house.register(&definition).await?;
         Ok(Arc::new(definition))
     }

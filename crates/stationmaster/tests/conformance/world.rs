@@ -34,14 +34,47 @@ pub(crate) fn hosts(text: &str, stand_in: SocketAddr) -> BTreeMap<String, Socket
 }
 
 async fn answer(request: Request) -> Response {
-    let (parts, _) = request.into_parts();
+    let (parts, body) = request.into_parts();
     let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default().to_owned();
     let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
     match host.as_str() {
         "petstore.swagger.io" => pet_shop(&parts.method, path, query),
         "httpbin.org" => credentials(path, &parts.headers),
-        _ => Json(json!({"host": host, "method": parts.method.as_str(), "path": path, "query": query})).into_response(),
+        _ => {
+            let body = axum::body::to_bytes(body, 1 << 20).await.unwrap_or_default();
+            anybody(&host, &parts.method, path, &serde_json::from_slice(&body).unwrap_or_default())
+        }
     }
+}
+
+/// A host that is everything at once: it gives tokens, answers remote calls, and otherwise tells what it was asked.
+fn anybody(host: &str, method: &Method, path: &str, body: &Value) -> Response {
+    let address = |path: &str| format!("{}://{host}{path}", if host == "keycloak" { "http" } else { "https" });
+    if path.ends_with("/.well-known/openid-configuration") {
+        let issuer = path.trim_end_matches("/.well-known/openid-configuration");
+        return Json(json!({"issuer": address(issuer), "token_endpoint": address("/token")})).into_response();
+    }
+    if path.ends_with("/token") {
+        return Json(json!({"access_token": "t0ken", "token_type": "Bearer", "expires_in": 3600})).into_response();
+    }
+    if path.ends_with("/agent-card.json") {
+        return Json(json!({"name": "An agent", "protocolVersion": "0.3.0", "url": address("/agent")})).into_response();
+    }
+    if body.get("jsonrpc").is_some() {
+        let Some(id) = body.get("id") else { return StatusCode::ACCEPTED.into_response() };
+        let result = match body["method"].as_str().unwrap_or_default() {
+            "initialize" => json!({
+                "protocolVersion": body["params"]["protocolVersion"], "capabilities": {"tools": {}},
+                "serverInfo": {"name": "tools", "version": "1.0.0"},
+            }),
+            "tools/list" => json!({"tools": [{"name": "hammer", "inputSchema": {"type": "object"}}]}),
+            method => {
+                json!({"kind": "message", "role": "agent", "messageId": "m1", "parts": [{"kind": "text", "text": method}]})
+            }
+        };
+        return Json(json!({"jsonrpc": "2.0", "id": id, "result": result})).into_response();
+    }
+    Json(json!({"host": host, "method": method.as_str(), "path": path})).into_response()
 }
 
 fn pet_shop(method: &Method, path: &str, query: &str) -> Response {
