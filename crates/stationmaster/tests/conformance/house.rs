@@ -200,6 +200,7 @@ impl House {
             drop(task.await);
         }
         sqlx::raw_sql(AFTERMATH).execute(self.database.pool()).await?;
+        self.store = Store::new(self.database.connect_options(), PoolSizes::default());
         if self.barrier.is_some() {
             sqlx::raw_sql("update pace set commits = 1").execute(self.database.pool()).await?;
         }
