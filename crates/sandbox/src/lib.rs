@@ -8,7 +8,7 @@
 //!                            └── result, or what killed the child ◀──────────────┘ a watchdog for the processor time
 //! ```
 //!
-//! A child is the program itself, started with arguments that lead to [`serve`]; its standard input is a socket, over which
+//! A child is the program itself, started with arguments that lead to [`serve()`]; its standard input is a socket, over which
 //! requests and replies go. A child has no environment, no open files, and no way to get any. One that exceeds a limit dies and
 //! is replaced. The binary makes a [`Pool`]; workers use it through [`Evaluator`].
 

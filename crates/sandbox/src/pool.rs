@@ -19,7 +19,7 @@ use crate::{
 /// How a pool's children are started, and what an evaluation may use.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The program that calls [`serve`](crate::serve) when it is given the arguments.
+    /// The program that calls [`serve`](crate::serve()) when it is given the arguments.
     pub program: PathBuf,
     /// The arguments.
     pub arguments: Vec<OsString>,

@@ -3,8 +3,8 @@
 //!
 //! Whichever of the two was committed second finds the other, for each looks under a snapshot taken after its own commit;
 //! what both find is delivered once. That an event is routed, or a wait has looked back, need not survive a crash of the
-//! database: it is then found again, and what was delivered is not delivered twice. A filter is evaluated with the definition that its run pins; one that fails on an event
-//! does not match it.
+//! database: it is then found again, and what was delivered is not delivered twice. A filter is evaluated with the definition
+//! that its run pins; one that fails on an event does not match it.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
