@@ -11,7 +11,7 @@
 //! ```
 //!
 //! All state is on disk, and any number of processes may use one folder at the same time: what only
-//! one may do is done under a [lock](lock) of the operating system. A process that dies holds none,
+//! one may do is done under a [lock] of the operating system. A process that dies holds none,
 //! so the next [sweep](Local::start) of any other, or of itself after a restart, goes on with its
 //! runs, from the stage that was interrupted, and sends every webhook that was not taken.
 
